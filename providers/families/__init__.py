@@ -1,0 +1,1 @@
+"""The wire shapes, one file each. Pure: no I/O, no boto3."""
