@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from providers.cancellation import Cancellation
 from providers.types import (
     Capabilities,
     Completion,
@@ -17,30 +18,19 @@ from providers.types import (
 Json = Mapping[str, Any]
 
 
-class Canceller(Protocol):
-    """A handle on a call under way. `cancel` may be called from any thread, at any moment, more than once."""
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether `cancel` was called."""
-
-    def cancel(self) -> None:
-        """Closes the connection to the service, whether it is waiting for the first byte or streaming."""
-
-
 class Provider(Protocol):
     """Where answers come from."""
 
     def prepare(self, request: GenerationRequest, *, stream: bool) -> PreparedCall:
         """The exact call that `stream` or `invoke` would make. Raises `UnknownModelError`, `InvalidValueError`."""
 
-    def stream(self, request: GenerationRequest, canceller: Canceller | None = None) -> Generator[StreamEvent]:
+    def stream(self, request: GenerationRequest, canceller: Cancellation | None = None) -> Generator[StreamEvent]:
         """Events of a streamed answer, as they arrive. Raises `ProviderError`, also while iterating.
 
         After `canceller.cancel()` the events just end, without a `MessageStop`.
         """
 
-    def invoke(self, request: GenerationRequest, canceller: Canceller | None = None) -> Generator[StreamEvent]:
+    def invoke(self, request: GenerationRequest, canceller: Cancellation | None = None) -> Generator[StreamEvent]:
         """The same events for a complete answer: at most one `TextDelta`, never split to look alive."""
 
     def models(self) -> Sequence[ModelInfo]:

