@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from providers.base import Json
 from providers.families import fields, pieces
+from providers.model_ids import bare_id
 from providers.types import (
     Capabilities,
     Completion,
@@ -249,7 +250,7 @@ _LLAMA_4 = _HeaderTemplate(opening="<|header_start|>", closing="<|header_end|>",
 def _template(model_id: str) -> _HeaderTemplate | _InstructTemplate:
     """The template by the model's generation. An id that tells none, of an imported model for one, gets Llama 3's."""
     rows: dict[str, _HeaderTemplate | _InstructTemplate] = {"meta.llama2": _LLAMA_2, "meta.llama4": _LLAMA_4}
-    return pieces.best_match(model_id, rows, _LLAMA_3)
+    return pieces.best_match(bare_id(model_id), rows, _LLAMA_3)
 
 
 def _read_prompt(prompt: str) -> tuple[str | None, tuple[Message, ...]]:

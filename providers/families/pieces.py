@@ -61,41 +61,34 @@ def stopped(word: str) -> MessageStop:
 def one_answer(family: str, events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
     """`events` of one answer, made regular.
 
-    Empty text is dropped, halves of a character that two chunks share are joined, text after the terminal marker is
-    ignored, and the one `MessageStop` comes last. What goes wrong after the marker does not undo the answer.
-    Raises `DecodeError` for a shape that the family's generator could not read; `ProviderError`s of the chunks' source
-    pass through.
+    Empty text is dropped and halves of a character that two chunks share are joined. There is one `MessageStop`; after
+    it only usage and timing pass, since some families send them behind their terminal marker.
+    Raises `DecodeError` for a shape that the family's generator could not read. Errors of the chunks' source pass
+    through: an error after the `MessageStop` does not undo the answer, and the caller has seen which came first.
     """
-    stop: MessageStop | None = None
+    stopped_already = False
     text, reasoning = _WholeCharacters(), _WholeCharacters()
     try:
         for event in events:
-            kind = type(event)
-            if kind is TextDelta:
-                if stop is None and (whole := text.take(event.text)):  # type: ignore[union-attr]
-                    yield event if whole is event.text else TextDelta(whole)  # type: ignore[union-attr]
-            elif kind is ReasoningDelta:
-                if stop is None:
-                    yield ReasoningDelta(reasoning.take(event.text))  # type: ignore[union-attr]
-            elif kind is MessageStop:
-                stop = stop or event  # type: ignore[assignment]
-            else:
+            if isinstance(event, TextDelta):
+                if not stopped_already and (whole := text.take(event.text)):
+                    yield event if whole is event.text else TextDelta(whole)
+            elif isinstance(event, ReasoningDelta):
+                if not stopped_already and ((whole := reasoning.take(event.text)) or not event.text):
+                    yield event if whole is event.text else ReasoningDelta(whole)
+            elif not isinstance(event, MessageStop):
                 yield event
-    except ProviderError as error:
-        if stop is None:
-            raise
-        logger.info("%s: ignored after the end of the answer: %s", family, error)
+            elif not stopped_already:
+                stopped_already = True
+                if rest := reasoning.rest():
+                    yield ReasoningDelta(rest)
+                if rest := text.rest():
+                    yield TextDelta(rest)
+                yield event
+    except ProviderError:
+        raise
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        if stop is None:
-            message = f"The answer is not in the documented format of {family}."
-            raise DecodeError(message) from error
-        logger.info("%s: ignored after the end of the answer: %r", family, error)
-    if stop is not None:
-        if rest := reasoning.rest():
-            yield ReasoningDelta(rest)
-        if rest := text.rest():
-            yield TextDelta(rest)
-        yield stop
+        raise DecodeError(f"The answer is not in the documented format of {family}.", code="bad_shape") from error
 
 
 class _WholeCharacters:
