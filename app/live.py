@@ -1,0 +1,113 @@
+"""What a watcher sees of a run at one moment, and how the live figures come about. No threads and no drawing here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from metrics.columns import RunRecord
+
+from metrics.progress import LengthHistory, ProgressEstimate, ProgressEstimator
+from metrics.token_rate import RateStatus, TokenRateMonitor
+from metrics.tokens import TextMeter, TokenEstimator
+from providers.types import GenerationRequest, RetryScheduled
+
+Mode = Literal["stream", "sync"]
+State = Literal["waiting", "retrying", "thinking", "streaming", "stalled", "done", "stopped", "failed"]
+ENDED: frozenset[State] = frozenset({"done", "stopped", "failed"})
+
+STALLED_AFTER_S = 3.0
+NS_PER_S = 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailure:
+    """Why a run failed or was cut: a sentence for the person, the error's class, and the service's request id."""
+
+    sentence: str
+    type: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunUpdate:
+    """A run at one moment. Times are seconds on the server's clock; `None` is not known or not defined, never 0.
+
+    `text` only ever grows, except after `resets` went up: then an answer was started over. `tokens` are reported by
+    the service when `tokens_reported` is true, otherwise estimated. `rate` and `progress` are there while a stream
+    flows. `record` is the row that was written when the run ended, `not_saved` says why it could not be.
+    """
+
+    run_id: str
+    model_id: str
+    mode: Mode
+    simulated: bool
+    state: State
+    elapsed_s: float
+    text: str = ""
+    reasoning: str = ""
+    first_text_s: float | None = None
+    silence_s: float | None = None
+    tokens: int | None = None
+    tokens_reported: bool = False
+    rate: RateStatus | None = None
+    progress: ProgressEstimate | None = None
+    retry: RetryScheduled | None = None
+    resets: int = 0
+    notices: tuple[str, ...] = ()
+    failure: RunFailure | None = None
+    record: RunRecord | None = None
+    not_saved: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The live figures of a stream at one moment; all of them estimates."""
+
+    tokens: int
+    rate: RateStatus
+    progress: ProgressEstimate
+
+
+class LiveFigures:
+    """Rate, tokens and progress of one stream, worked out when somebody looks and not for each token.
+
+    `observe(chars, at_ns)` belongs to the stream's path and only takes a note; `read` does the work. One thread may
+    observe while one other reads.
+    """
+
+    def __init__(
+        self, request: GenerationRequest, mode: Mode, estimator: TokenEstimator, history: LengthHistory
+    ) -> None:
+        self._request = request
+        self._estimator = estimator
+        self._fit = history.fit(request.model_id, mode, request.system)
+        self._monitor = TokenRateMonitor()
+        self.observe = self._monitor.observe
+        self._begin()
+
+    def read(self, text: str, now_ns: int) -> Figures:
+        """The figures at `now_ns`; `text` is everything that was observed so far, and not empty."""
+        if len(text) < self._read_to:  # the answer was started over
+            self._begin()
+        self._meter.add(text[self._read_to :])
+        self._progress.add(text[self._read_to :])
+        self._read_to = len(text)
+        tokens = self._estimator.estimate_size(self._meter.size(), self._request.model_id)
+        rate = self._monitor.status(now_ns, tokens=tokens)
+        tokens_per_s = rate.instantaneous_per_s or rate.average_per_s
+        chars_per_token = len(text) / tokens
+        limit = self._request.inference.max_tokens
+        self._progress.limit_chars = limit * chars_per_token if limit else None
+        chars_per_s = tokens_per_s * chars_per_token if tokens_per_s else None
+        return Figures(tokens=tokens, rate=rate, progress=self._progress.estimate(chars_per_s))
+
+    def _begin(self) -> None:
+        self._meter = TextMeter()
+        self._progress = ProgressEstimator(self._request.messages[-1].text, self._fit)
+        self._read_to = 0

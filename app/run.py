@@ -1,0 +1,313 @@
+"""One answer on its way: a thread that reads it, and snapshots for whoever watches.
+
+The thread makes the call, iterates over it, closes it and hands its ending in. Times are taken there, as events leave
+the provider, before any counting or drawing. Nobody who watches can slow it down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from datetime import UTC, datetime
+from typing import Protocol
+
+from app.live import NS_PER_S, STALLED_AFTER_S, LiveFigures, RunFailure, RunUpdate, State
+from app.records import Ending, RunLabels, Status
+from metrics.columns import RunRecord
+from metrics.timing import Kind
+from providers.base import Provider
+from providers.cancellation import Cancellation
+from providers.errors import ProviderError, StreamInterruptedError
+from providers.types import (
+    Accumulator,
+    Completion,
+    GenerationRequest,
+    MessageStart,
+    ReasoningDelta,
+    Resumed,
+    RetryScheduled,
+    StreamEvent,
+    TextDelta,
+)
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.25
+"""A watcher wakes at least this often, so that a closed tab is noticed while the model is silent."""
+
+
+class Keeper(Protocol):
+    """Who started the run: gives it the clock and takes its ending. `app.runner.Runner` is one."""
+
+    def now_ns(self) -> int: ...
+
+    def finish(self, run: Run, ending: Ending) -> tuple[RunRecord, str | None]:
+        """Writes the row; the second value says why it could not be saved, if so."""
+
+
+class Run:
+    """Watch it with `snapshot`, by iterating, or with `updates` from a coroutine.
+
+    `pieces` holds the text as it came, one string a delta; it only grows, except that an answer that is started over
+    empties it and raises `resets`.
+    """
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        provider: Provider,
+        request: GenerationRequest,
+        labels: RunLabels,
+        live: LiveFigures,
+    ) -> None:
+        self.id = labels.run_id
+        self.request = request
+        self.labels = labels
+        self.pieces: list[str] = []
+        self.resets = 0
+        self._keeper = keeper
+        self._provider = provider
+        self._live = live
+        self._canceller = Cancellation()
+        self._lock = threading.Lock()
+        self._listeners: tuple[tuple[Callable[[], None], bool], ...] = ()
+        self._seen = Accumulator()
+        self._chunks: list[tuple[int, Kind, int]] = []
+        self._reasoning: list[str] = []
+        self._first_text_ns: int | None = None
+        self._start: MessageStart | None = None
+        self._retry: RetryScheduled | None = None
+        self._resends = 0
+        self._last: RunUpdate | None = None
+        self._started_at = datetime.now(UTC)
+        self._began_ns = keeper.now_ns()
+        self._thread = threading.Thread(target=self._work, name=f"run-{self.id[:8]}", daemon=True)
+
+    def begin(self) -> None:
+        """Starts the thread. Once."""
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Stops the answer: closes the connection from any state, keeps what was said. Safe to repeat."""
+        self._canceller.cancel()
+
+    def join(self, timeout_s: float | None = None) -> None:
+        """Waits until the run has ended and its row is written."""
+        self._thread.join(timeout_s)
+
+    # --- watching -----------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> RunUpdate:
+        """The run as it is now."""
+        with self._lock:
+            return self._last or self._picture()
+
+    def __iter__(self) -> Iterator[RunUpdate]:
+        """Updates until the run has ended, the last one included; at most 20 a second."""
+        changed = threading.Event()
+        with self._listening(changed.set, each_piece=False):
+            while not (update := self.snapshot()).ended:
+                yield update
+                changed.wait(0.05)
+                changed.clear()
+            yield update
+
+    async def updates(self, per_s: float = 15.0, *, each_piece: bool = False) -> AsyncGenerator[RunUpdate]:
+        """The same from a coroutine: at most `per_s` a second and at least every 0.25 s, the first text and the end
+        at once. With `each_piece` also at every piece, however fast they come."""
+        loop = asyncio.get_running_loop()
+        changed = asyncio.Event()
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed while the run went on
+                loop.call_soon_threadsafe(changed.set)
+
+        with self._listening(wake, each_piece=each_piece):
+            while not (update := self.snapshot()).ended:
+                yield update
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), min(1 / per_s, TICK_S))
+                changed.clear()
+            yield update
+
+    @contextlib.contextmanager
+    def _listening(self, wake: Callable[[], None], *, each_piece: bool) -> Generator[None]:
+        listener = (wake, each_piece)
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._listeners = tuple(other for other in self._listeners if other is not listener)
+
+    def _wake(self, *, piece: bool = False) -> None:
+        for wake, each_piece in self._listeners:
+            if each_piece or not piece:
+                wake()
+
+    def _picture(self) -> RunUpdate:
+        now_ns = self._keeper.now_ns()
+        text = "".join(self.pieces)
+        silence_s = (now_ns - self._chunks[-1][0]) / NS_PER_S if self._chunks else None
+        figures = self._live.read(text, now_ns) if self.labels.mode == "stream" and text else None
+        return RunUpdate(
+            run_id=self.id,
+            model_id=self.request.model_id,
+            mode=self.labels.mode,
+            simulated=self.labels.simulated,
+            state=self._state(silence_s),
+            elapsed_s=(now_ns - self._began_ns) / NS_PER_S,
+            text=text,
+            reasoning="".join(self._reasoning),
+            first_text_s=self._first_text_s(),
+            silence_s=silence_s,
+            tokens=figures.tokens if figures else None,
+            rate=figures.rate if figures else None,
+            progress=figures.progress if figures else None,
+            retry=self._retry,
+            resets=self.resets,
+            notices=self._start.notices if self._start else (),
+        )
+
+    def _state(self, silence_s: float | None) -> State:
+        if self._retry is not None:
+            return "retrying"
+        if silence_s is None or self.labels.mode == "sync":
+            return "waiting"
+        if silence_s > STALLED_AFTER_S:
+            return "stalled"
+        return "streaming" if self.pieces else "thinking"
+
+    def _first_text_s(self) -> float | None:
+        """Streams only: a complete answer has no first text apart from the whole."""
+        if self._first_text_ns is None or self.labels.mode == "sync":
+            return None
+        return (self._first_text_ns - self._sent_at_ns) / NS_PER_S
+
+    @property
+    def _sent_at_ns(self) -> int:
+        """Right before the call. A run that was tried again counts from its beginning: that is how long it took."""
+        return self._start.sent_at_ns if self._start and not self._resends else self._began_ns
+
+    # --- the thread ---------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        error: BaseException | None = None
+        try:
+            self._drain()
+        except ProviderError as failure:
+            error = failure
+        except Exception as failure:  # noqa: BLE001  # the thread's edge: a bug must still end the run with a row
+            log.exception("Run %s broke", self.id)
+            error = failure
+        self._finish(error, self._keeper.now_ns())
+
+    def _drain(self) -> None:
+        call = self._provider.stream if self.labels.mode == "stream" else self._provider.invoke
+        now_ns, pieces, chunks, observe = self._keeper.now_ns, self.pieces, self._chunks, self._live.observe
+        with contextlib.closing(call(self.request, self._canceller)) as events:
+            for event in events:
+                at_ns = now_ns()
+                kind = type(event)
+                if kind is TextDelta:
+                    text = event.text  # type: ignore[union-attr]  # `kind` tells; match costs twice as much here
+                    pieces.append(text)
+                    chunks.append((at_ns, "text", len(text)))
+                    observe(len(text), at_ns)
+                    if self._first_text_ns is None:
+                        self._first_text_ns = at_ns
+                        self._retry = None
+                        self._wake()
+                    elif self._listeners:
+                        self._wake(piece=True)
+                else:
+                    self._note(event, at_ns)
+
+    def _note(self, event: StreamEvent, at_ns: int) -> None:
+        """Everything but text."""
+        match event:
+            case ReasoningDelta(text):
+                self._reasoning.append(text)
+                self._chunks.append((at_ns, "reasoning", len(text)))
+                self._retry = None
+            case RetryScheduled():
+                self._retry = event
+                self._resends += 1
+                self._wake()
+            case Resumed(reset=reset):
+                self._resends += 1
+                if reset:
+                    self.resets += 1
+                    self.pieces.clear()
+                    self._reasoning.clear()
+                self._wake()
+            case MessageStart():
+                self._start = event
+                self._retry = None
+        self._seen.add(event)
+
+    def _finish(self, error: BaseException | None, ended_at_ns: int) -> None:
+        completion = dataclasses.replace(
+            self._seen.completion(), text="".join(self.pieces), reasoning="".join(self._reasoning)
+        )
+        ending = Ending(
+            status=self._status(error, completion),
+            completion=completion,
+            chunks=tuple(self._chunks),
+            started_at=self._started_at,
+            sent_at_ns=self._sent_at_ns,
+            headers_at_ns=self._start.headers_at_ns if self._start else None,
+            ended_at_ns=ended_at_ns,
+            error=error,
+            resends=self._resends,
+        )
+        record, not_saved = self._keeper.finish(self, ending)
+        with self._lock:
+            self._last = self._final(ending, record, not_saved)
+        self._wake()
+
+    def _status(self, error: BaseException | None, completion: Completion) -> Status:
+        if error is None and completion.is_complete:
+            return "completed"
+        if self._canceller.cancelled:
+            return "cancelled"
+        return "interrupted" if isinstance(error, StreamInterruptedError) else "failed"
+
+    def _final(self, ending: Ending, record: RunRecord, not_saved: str | None) -> RunUpdate:
+        states: dict[Status, State] = {
+            "completed": "done",
+            "cancelled": "stopped",
+            "interrupted": "failed",
+            "failed": "failed",
+        }
+        failed = ending.error is not None and ending.status in ("interrupted", "failed")
+        return dataclasses.replace(
+            self._picture(),
+            state=states[ending.status],
+            elapsed_s=(ending.ended_at_ns - self._began_ns) / NS_PER_S,
+            tokens=record.output_tokens,
+            tokens_reported=record.tokens_source == "usage",
+            rate=None,
+            progress=None,
+            retry=None,
+            failure=_failure(ending) if failed else None,
+            record=record,
+            not_saved=not_saved,
+        )
+
+
+def _failure(ending: Ending) -> RunFailure:
+    error = ending.error
+    if isinstance(error, ProviderError):
+        request_id = error.request_id or ending.completion.request_id
+        return RunFailure(sentence=str(error), type=type(error).__name__, request_id=request_id)
+    return RunFailure(
+        sentence="The playground itself failed on this run. The log of the server says more.",
+        type=type(error).__name__,
+        request_id=ending.completion.request_id,
+    )

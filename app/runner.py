@@ -1,0 +1,133 @@
+"""Runner: the one path by which anything here asks a model. The page, the API and the command line all use it."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from app.live import LiveFigures
+from app.records import Ending, RunLabels, make_record
+from app.run import Run
+from metrics.columns import RunRecord
+from metrics.progress import LengthHistory
+from metrics.run_log import RunLogError
+from metrics.tokens import TokenEstimator
+from providers.base import Provider
+from providers.connect import Backend
+from providers.model_ids import parse_model_id
+from providers.retry import RetryingProvider, RetryPolicy
+from providers.types import GenerationRequest, StopReason
+
+log = logging.getLogger(__name__)
+
+
+class Providers(Protocol):
+    """Where a runner finds the provider of a model; `providers.connect.Backends` is one."""
+
+    def provider_for(self, model_id: str) -> Provider: ...
+
+    def backend_of(self, model_id: str) -> Backend: ...
+
+
+class Log(Protocol):
+    """Where a runner writes its rows; `metrics.run_log.RunLog` is one."""
+
+    def add(self, record: RunRecord) -> None: ...
+
+
+class Runner:
+    """Starts runs and takes their endings. One object serves the whole process; threads may share it.
+
+    `estimator` and `history` learn from every completed run. `policy` says how a run tries again.
+    """
+
+    def __init__(
+        self,
+        providers: Providers,
+        run_log: Log,
+        *,
+        estimator: TokenEstimator | None = None,
+        history: LengthHistory | None = None,
+        policy: RetryPolicy | None = None,
+        clock_ns: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
+        self._providers = providers
+        self._log = run_log
+        self._policy = policy or RetryPolicy()
+        self._lock = threading.Lock()
+        self._called: set[str] = set()
+        self._under_way: dict[str, Run] = {}
+        self.now_ns = clock_ns
+        self.estimator = estimator or TokenEstimator()
+        self.history = history or LengthHistory()
+
+    def start(self, request: GenerationRequest, labels: RunLabels) -> Run:
+        """Sends `request` on its way and returns at once.
+
+        Raises `ValueError` for what the model would refuse and `ConfigurationError` where its backend is not set up;
+        then nothing was sent and no row is written.
+        """
+        provider = self._providers.provider_for(request.model_id)
+        call = provider.prepare(request, stream=labels.mode == "stream")
+        backend = self._providers.backend_of(request.model_id)
+        with self._lock:
+            cold = request.model_id not in self._called
+            self._called.add(request.model_id)
+        labels = dataclasses.replace(
+            labels,
+            backend=backend,
+            simulated=parse_model_id(request.model_id).vendor == "simulated",
+            cold=cold,
+        )
+        live = LiveFigures(request, labels.mode, self.estimator, self.history)
+        run = Run(self, RetryingProvider(provider, self._policy), request, labels, live)
+        with self._lock:
+            self._under_way[run.id] = run
+        log.info("Run %s: %s, %s", run.id, call.operation, request.model_id)
+        run.begin()
+        return run
+
+    def under_way(self) -> tuple[Run, ...]:
+        """The runs that have not ended."""
+        with self._lock:
+            return tuple(self._under_way.values())
+
+    def finish(self, run: Run, ending: Ending) -> tuple[RunRecord, str | None]:
+        """Writes the row of `run`, learns from it, and says why it could not be saved, if so."""
+        record = make_record(run.request, run.labels, ending, estimator=self.estimator)
+        self._learn(run, ending, record)
+        not_saved = None
+        try:
+            self._log.add(record)
+        except RunLogError as error:
+            log.error("Run %s is not logged: %s", run.id, error)  # noqa: TRY400  # the sentence is enough
+            not_saved = str(error)
+        with self._lock:
+            self._under_way.pop(run.id, None)
+        return record, not_saved
+
+    def close(self) -> None:
+        """Stops every run and waits until each has its row."""
+        runs = self.under_way()
+        for run in runs:
+            run.cancel()
+        for run in runs:
+            run.join(2.0)
+
+    def _learn(self, run: Run, ending: Ending, record: RunRecord) -> None:
+        if ending.status != "completed":
+            return
+        request, completion = run.request, ending.completion
+        self.history.add(
+            request.model_id,
+            run.labels.mode,
+            request.system,
+            len(completion.text),
+            capped=completion.stop_reason is StopReason.MAX_TOKENS,
+        )
+        if record.tokens_source == "usage" and record.output_tokens and not completion.reasoning:
+            self.estimator.learn(request.model_id, completion.text, record.output_tokens)
