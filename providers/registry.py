@@ -12,9 +12,19 @@ from typing import Any
 from providers.base import ModelFamily
 from providers.errors import InvalidValueError, UnknownModelError
 from providers.families.claude import Claude
+from providers.families.claude_text import ClaudeText
+from providers.families.cohere import Cohere
+from providers.families.cohere_r import CohereR
 from providers.families.converse import Converse, over_converse
+from providers.families.deepseek import DeepSeek
+from providers.families.jamba import Jamba
+from providers.families.jurassic import Jurassic
 from providers.families.llama import Llama
+from providers.families.mistral import Mistral
+from providers.families.nova import Nova
+from providers.families.openai import OpenAi
 from providers.families.titan import Titan
+from providers.families.writer import Writer
 from providers.model_ids import CONVERSE_ONLY_KINDS, ParsedModelId, parse_model_id
 from providers.types import Api, Capabilities, GenerationRequest
 
@@ -22,8 +32,18 @@ CONVERSE = Converse()
 
 FAMILIES: tuple[ModelFamily, ...] = (
     Claude(),
+    ClaudeText(),
+    Nova(),
     Titan(),
     Llama(),
+    Mistral(),
+    Cohere(),
+    CohereR(),
+    Jamba(),
+    Jurassic(),
+    DeepSeek(),
+    OpenAi(),
+    Writer(),
     CONVERSE,
 )
 """Every wire shape. The order does not matter: the longest prefix decides."""

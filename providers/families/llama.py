@@ -224,7 +224,7 @@ class _InstructTemplate:
                 before = f"<<SYS>>\n{_plain(system)}\n<</SYS>>\n\n" if system and position == 0 else ""
                 parts.append(f"<s>[INST] {before}{_plain(turn.text)} [/INST]")
             else:
-                parts.append(f" {_plain(turn.text)}" + ("" if turn is messages[-1] else " </s>"))
+                parts.append(f" {_plain(turn.text)}" + ("" if position == len(messages) - 1 else " </s>"))
         return "".join(parts)
 
     def read(self, prompt: str) -> tuple[str | None, tuple[Message, ...]]:

@@ -53,9 +53,9 @@ _REASONS: Mapping[str, StopReason] = {
 }
 
 
-def stopped(word: str) -> MessageStop:
-    """The end of an answer for the service's own `word`, whatever its case."""
-    return MessageStop(reason=_REASONS.get(word.lower(), StopReason.OTHER), raw_reason=word)
+def stopped(word: str, reason: StopReason | None = None) -> MessageStop:
+    """The end of an answer for the service's own `word`, whatever its case; `reason` where the word misleads."""
+    return MessageStop(reason=reason or _REASONS.get(word.lower(), StopReason.OTHER), raw_reason=word)
 
 
 def one_answer(family: str, events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
@@ -160,17 +160,18 @@ class ReasoningTags:
     """Tells reasoning between tags from the answer after it, over any cut of the text.
 
     Tags count only before the first visible text, so that an answer may speak about them. Blank lines between the
-    closing tag and the answer belong to neither. `inside` is the closing tag that is awaited from the start, for
-    models whose prompt already opened the reasoning.
+    closing tag and the answer belong to neither. With `opened` the prompt already opened the reasoning, and an answer
+    may begin without the tag.
     """
 
     PAIRS = (("<reasoning>", "</reasoning>"), ("<think>", "</think>"))
 
-    __slots__ = ("_close", "_held", "_reasoned", "answering")
+    __slots__ = ("_close", "_held", "_opened_before", "_reasoned", "answering")
 
-    def __init__(self, *, inside: str | None = None) -> None:
+    def __init__(self, *, opened: bool = False) -> None:
         self._held = ""
-        self._close = inside
+        self._close: str | None = None
+        self._opened_before = opened
         self._reasoned = False
         self.answering = False
         """Whether visible text has begun; from then on text need not go through `feed`."""
@@ -192,7 +193,7 @@ class ReasoningTags:
                 if not found:
                     return
                 self._close, self._reasoned = None, True
-            elif not self._opened():
+            elif not self._open():
                 if self._may_open():
                     return
                 yield from self.rest()
@@ -210,12 +211,15 @@ class ReasoningTags:
         if held:
             yield TextDelta(held)
 
-    def _opened(self) -> bool:
+    def _open(self) -> bool:
         begin = self._held.lstrip()
         for opening, closing in self.PAIRS:
             if begin.startswith(opening):
-                self._held, self._close = begin[len(opening) :], closing
+                self._held, self._close, self._opened_before = begin[len(opening) :], closing, False
                 return True
+        if self._opened_before and not self._may_open():
+            self._close, self._opened_before = self.PAIRS[-1][1], False
+            return True
         return False
 
     def _may_open(self) -> bool:

@@ -1,0 +1,187 @@
+"""Mistral's own shapes: text completions of the first models, and the chat of Large 2407 and Pixtral.
+
+Newer models (Large 3, Ministral 3, Magistral, Devstral) speak plain chat completions: `openai.py`. Source: Bedrock user
+guide, model-parameters-mistral, and recorded bodies of the text shape in opentelemetry-python-contrib and
+newrelic-python-agent; the chat shape is as documented. Read 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from providers.base import Json
+from providers.families import chat_completions, fields, pieces
+from providers.model_ids import bare_id
+from providers.types import (
+    Capabilities,
+    Completion,
+    GenerationRequest,
+    Message,
+    MessageStop,
+    Range,
+    StopReason,
+    StreamEvent,
+    TextDelta,
+)
+
+_TEXT_MODELS = (
+    "mistral.mistral-7b-",
+    "mistral.mixtral-8x7b-",
+    "mistral.mistral-large-2402",
+    "mistral.mistral-small-2402",
+)
+_CHAT_MODELS = ("mistral.mistral-large-2407", "mistral.pixtral-large-2502")
+
+_TEXT = Capabilities(
+    system_prompt=False,
+    prefill=True,
+    temperature=Range(low=0.0, high=1.0, default=0.5),
+    top_p=Range(low=0.0, high=1.0, default=0.9),
+    max_stop_sequences=10,
+    max_output_tokens=8192,
+    context_tokens=32_000,
+    source="Bedrock user guide, model-parameters-mistral-text-completion; read 2026-11-22",
+)
+_CHAT = replace(
+    _TEXT,
+    system_prompt=True,
+    prefill=False,
+    max_stop_sequences=None,
+    context_tokens=128_000,
+    source="Bedrock user guide, model-parameters-mistral-chat-completion; read 2026-11-22",
+)
+_ROWS = {
+    "mistral.mixtral-8x7b-": replace(_TEXT, max_output_tokens=4096),
+    **dict.fromkeys(_CHAT_MODELS, _CHAT),
+    "mistral.": _CHAT,
+    **{prefix: _TEXT for prefix in _TEXT_MODELS if "8x7b" not in prefix},
+}
+
+_QUIET_KEYS = frozenset(
+    {
+        "outputs",
+        "choices",
+        "amazon-bedrock-invocationMetrics",
+        "amazon-bedrock-guardrailAction",
+        "amazon-bedrock-trace",
+    }
+)
+
+
+class Mistral:
+    """Mistral's two shapes, in both directions. Requests go by the model, answers by what they look like."""
+
+    name = "mistral"
+    prefixes: tuple[str, ...] = _TEXT_MODELS + _CHAT_MODELS
+    api: Literal["invoke", "converse"] = "invoke"
+
+    def capabilities(self, model_id: str) -> Capabilities:
+        """Facts of one model."""
+        return pieces.best_match(model_id, _ROWS, _TEXT)
+
+    def encode(self, request: GenerationRequest, *, stream: bool) -> dict[str, Any]:
+        """The body: messages for the chat models, a prompt for the text models and for ids that tell no model."""
+        bare = bare_id(request.model_id)
+        if bare.startswith("mistral.") and not bare.startswith(_TEXT_MODELS):
+            return chat_completions.encode(request)
+        settings = request.inference
+        body: dict[str, Any] = {
+            "prompt": _write_prompt(request.messages),
+            "max_tokens": settings.max_tokens,
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            "stop": list(settings.stop_sequences) or None,
+        }
+        return pieces.merged({name: value for name, value in body.items() if value is not None}, request.extra)
+
+    def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
+        """Events; a `stop_reason` that is not null is the end in both shapes."""
+        return pieces.one_answer(self.name, _read(chunks))
+
+    def decode_body(self, body: Json) -> Iterator[StreamEvent]:
+        """Events from a complete answer, which has the shape of a chunk."""
+        return pieces.one_answer(self.name, _read(iter((body,))))
+
+    def recognizes(self, body: Json) -> bool:
+        """By the template of its text shape; its chat cannot be told from other chat completions."""
+        prompt = body.get("prompt")
+        return isinstance(prompt, str) and prompt.startswith("<s>[INST]") and "<<SYS>>" not in prompt
+
+    def parse_request(self, model_id: str, body: Json) -> GenerationRequest:
+        """The request that a body asks for."""
+        if "messages" in body:
+            return chat_completions.parse_request(self.name, model_id, body)
+        return GenerationRequest(
+            model_id=model_id,
+            messages=_read_prompt(fields.text_field(body, "prompt")),
+            inference=fields.inference(body, max_tokens="max_tokens", stop="stop"),
+            extra=fields.without(body, ("prompt", "max_tokens", "temperature", "top_p", "stop")),
+            api="invoke",
+            family=self.name,
+        )
+
+    def write_body(self, completion: Completion) -> dict[str, Any]:
+        """The body of a complete answer, in the text shape."""
+        return _chunk(completion.text, completion.stop_reason or StopReason.END_TURN)
+
+    def write_stream(self, events: Iterable[StreamEvent]) -> Iterator[dict[str, Any]]:
+        """Chunks in the text shape: one per piece, and an empty last one with the reason."""
+        stop: MessageStop | None = None
+        for event in events:
+            match event:
+                case TextDelta(text):
+                    yield _chunk(text, None)
+                case MessageStop():
+                    stop = event
+        if stop is not None:
+            yield _chunk("", stop.reason)
+
+
+def _read(chunks: Iterator[Json]) -> Iterator[StreamEvent]:
+    for chunk in chunks:
+        if outputs := chunk.get("outputs"):
+            output = outputs[0]
+            yield TextDelta(output["text"])
+            if reason := output.get("stop_reason"):
+                yield pieces.stopped(reason)
+        elif "choices" in chunk:
+            yield from chat_completions.read(Mistral.name, itertools.chain((chunk,), chunks))
+        else:
+            for key in chunk.keys() - _QUIET_KEYS:
+                pieces.skip_unknown(Mistral.name, key, {key: chunk[key]})
+
+
+def _chunk(text: str, reason: StopReason | None) -> dict[str, Any]:
+    word = None if reason is None else "length" if reason is StopReason.MAX_TOKENS else "stop"
+    return {"outputs": [{"text": text, "stop_reason": word}]}
+
+
+# --- the prompt -------------------------------------------------------------------------------------------------------
+
+_CONTROL = re.compile(r"\[/?[A-Z_]{3,20}\]|</?s>")
+
+
+def _write_prompt(messages: Sequence[Message]) -> str:
+    """Questions between `[INST]` and `[/INST]`, answers closed by `</s>`; a trailing answer is left open."""
+    parts = ["<s>"]
+    for position, turn in enumerate(messages):
+        text = pieces.defused(turn.text, _CONTROL)
+        if turn.role == "user":
+            parts.append(f"[INST] {text} [/INST]")
+        else:
+            parts.append(f" {text}" + ("" if position == len(messages) - 1 else "</s>"))
+    return "".join(parts)
+
+
+def _read_prompt(prompt: str) -> tuple[Message, ...]:
+    messages: list[Message] = []
+    for part in prompt.split("[INST] ")[1:]:
+        question, _, answer = part.partition(" [/INST]")
+        messages.append(Message(role="user", text=question))
+        if answer := answer.removesuffix("</s>").removeprefix(" "):
+            messages.append(Message(role="assistant", text=answer))
+    return tuple(messages) or (Message(role="user", text=prompt),)
