@@ -1,0 +1,50 @@
+"""Brings the run log's tables up to date through Alembic, without a configuration file.
+
+A change of the table is a new file in `versions/`; `HEAD` names the latest one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from metrics.run_table import RunLogError
+
+HEAD = "0001"
+LOCK_KEY = 7_203_611
+"""An arbitrary number that stands for this upgrade among PostgreSQL's advisory locks."""
+
+
+def upgrade(engine: sa.Engine) -> None:
+    """Makes or upgrades the tables. Two processes may start at once: the second waits for the first.
+
+    Raises `RunLogError` where the log was written by a newer version.
+    """
+    with engine.connect() as connection:
+        if _version(connection) == HEAD:
+            return  # Alembic costs a tenth of a second to import: only for those who need it
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK_KEY)))
+        if _version(connection) != HEAD:
+            _run_alembic(connection)
+
+
+def _version(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _run_alembic(connection: sa.Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    try:
+        command.upgrade(config, "head")
+    except CommandError as exc:
+        raise RunLogError("The run log was written by a newer version of this program.") from exc

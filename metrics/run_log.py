@@ -1,0 +1,169 @@
+"""The log of runs: one row for every run, however it ended, in SQLite or any database that SQLAlchemy reaches.
+
+Shared by threads. No connection is held between calls. Where the log lies is the caller's business.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import fields
+from types import TracebackType
+from typing import Any, Self, cast
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from metrics.migrations import upgrade
+from metrics.record import BULKY, COLUMNS, Mode, RunRecord, RunStatus, plain
+from metrics.run_table import RunLogError, open_engine, runs, translate_errors
+from metrics.tokens import Script, TextSize
+
+__all__ = ["RunLog", "RunLogError"]
+
+UNCLEAN_FLAGS = frozenset({"reasoning", "retried", "no_visible"})
+_ALL = tuple(runs.c[attribute] for attribute in COLUMNS)
+_LIGHT = tuple(column for column in _ALL if column.name not in BULKY)
+
+
+class RunLog:
+    """An open log. Raises `RunLogError` from the constructor and every method; `close` it at the end.
+
+    `url` is a SQLAlchemy URL. Its tables are made or brought up to date here.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = open_engine(url)
+        # One connection serves a database in memory, so its threads take turns; a file has a pool.
+        self._turn = threading.RLock() if isinstance(self._engine.pool, sa.StaticPool) else nullcontext()
+        with translate_errors("opened"):
+            upgrade(self._engine)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._engine.dispose()
+
+    def add(self, record: RunRecord) -> bool:
+        """Writes one row. False where the run was there already: the first row stands."""
+        values = {attribute: plain(getattr(record, attribute)) for attribute in COLUMNS}
+        exists = sa.select(sa.literal(1)).where(runs.c.run_id == values["run_id"])
+        with translate_errors("written"):
+            try:
+                with self._writing() as connection:
+                    if connection.execute(exists).first():
+                        return False
+                    connection.execute(sa.insert(runs).values(values))
+            except IntegrityError:
+                with self._reading() as connection:  # another process was first
+                    if connection.execute(exists).first():
+                        return False
+                raise
+        return True
+
+    def get(self, run_id: str) -> RunRecord | None:
+        """The whole record of one run, chunks included."""
+        found = self._records(sa.select(*_ALL).where(runs.c.run_id == run_id))
+        return found[0] if found else None
+
+    def recent(
+        self,
+        limit: int = 100,
+        *,
+        model_id: str | None = None,
+        mode: Mode | None = None,
+        status: RunStatus | None = None,
+        bulky: bool = False,
+    ) -> list[RunRecord]:
+        """The newest runs, newest first, that fit all that is given. `bulky`: with chunks and progress trace."""
+        query = sa.select(*(_ALL if bulky else _LIGHT)).where(*_conditions(model_id, mode, status))
+        return self._records(query.order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit))
+
+    def count(self, *, model_id: str | None = None, mode: Mode | None = None, status: RunStatus | None = None) -> int:
+        """How many runs fit."""
+        query = sa.select(sa.func.count()).select_from(runs).where(*_conditions(model_id, mode, status))
+        with translate_errors("read"), self._reading() as connection:
+            return connection.execute(query).scalar_one()
+
+    def pairs(self, limit: int = 100) -> list[tuple[RunRecord, RunRecord]]:
+        """The newest pairs as (complete, streamed), newest first. A pair with one member is none; of several members
+        of one mode the latest counts."""
+        newest = (
+            sa.select(runs.c.pair_id)
+            .where(runs.c.pair_id.is_not(None))
+            .group_by(runs.c.pair_id)
+            .having(sa.func.count(runs.c.mode.distinct()) == 2)
+            .order_by(sa.func.max(runs.c.id).desc())
+            .limit(limit)
+            .subquery()
+        )
+        query = sa.select(*_LIGHT).where(runs.c.pair_id.in_(sa.select(newest.c.pair_id))).order_by(runs.c.id)
+        members: dict[str | None, dict[Mode, RunRecord]] = {}
+        for record in self._records(query):
+            modes = members.pop(record.pair_id, {})
+            members[record.pair_id] = {**modes, record.mode: record}
+        return [(modes["sync"], modes["stream"]) for modes in reversed(members.values())]
+
+    def finished_lengths(self, limit: int = 1000) -> list[tuple[str, Mode, str | None, int, bool]]:
+        """Completed answers, oldest first, as `LengthHistory.add` takes them: model id, mode, system prompt, visible
+        characters, whether the token limit ended it."""
+        c = runs.c
+        query = sa.select(c.request_model, c.mode, c.system_prompt, sa.func.length(c.response), c.finish_reasons)
+        rows = self._rows(query.where(c.status == "completed").order_by(c.id.desc()).limit(limit))
+        return [(model, mode, system, chars, "max_tokens" in why) for model, mode, system, chars, why in rows[::-1]]
+
+    def token_counts(self, limit: int = 1000) -> list[tuple[str, TextSize, int]]:
+        """Clean runs with reported usage, oldest first, as `TokenEstimator.restore` takes them."""
+        c = runs.c
+        query = sa.select(c.request_model, c.text_units, c.text_script, c.output_tokens, c.flags).where(
+            c.status == "completed",
+            c.tokens_source == "usage",
+            c.text_units.is_not(None),
+            c.output_tokens.is_not(None),
+        )
+        rows = self._rows(query.order_by(c.id.desc()).limit(limit))
+        return [
+            (model, TextSize(units, cast(Script, script or "latin")), tokens)
+            for model, units, script, tokens, flags in rows[::-1]
+            if UNCLEAN_FLAGS.isdisjoint(flags)
+        ]
+
+    def _records(self, query: sa.Select[*tuple[Any, ...]]) -> list[RunRecord]:
+        with translate_errors("read"), self._reading() as connection:
+            return [_record(row) for row in connection.execute(query).mappings()]
+
+    def _rows(self, query: sa.Select[*tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        with translate_errors("read"), self._reading() as connection:
+            return [tuple(row) for row in connection.execute(query)]
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with self._turn, self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with self._turn, self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+
+
+def _conditions(model_id: str | None, mode: Mode | None, status: RunStatus | None) -> list[sa.ColumnElement[bool]]:
+    wanted = {"request_model": model_id, "mode": mode, "status": status}
+    return [runs.c[attribute] == value for attribute, value in wanted.items() if value is not None]
+
+
+_TUPLES = frozenset(f.name for f in fields(RunRecord) if str(f.type).startswith("tuple"))
+
+
+def _record(row: Mapping[Any, Any]) -> RunRecord:
+    """A record from one row of columns. A column that was not read, or is NULL, has the attribute's default."""
+    values = {attribute: row[attribute] for attribute in COLUMNS if row.get(attribute) is not None}
+    for attribute in _TUPLES & values.keys():
+        values[attribute] = tuple(tuple(item) if isinstance(item, list) else item for item in values[attribute])
+    return RunRecord(**values)
