@@ -114,9 +114,9 @@ class RunLog:
         """Completed answers, oldest first, as `LengthHistory.add` takes them: model id, mode, system prompt, visible
         characters, whether the token limit ended it."""
         c = runs.c
-        query = sa.select(c.request_model, c.mode, c.system_prompt, sa.func.length(c.response), c.finish_reasons)
+        query = sa.select(c.request_model, c.mode, c.system_prompt, sa.func.length(c.response), c.flags)
         rows = self._rows(query.where(c.status == "completed").order_by(c.id.desc()).limit(limit))
-        return [(model, mode, system, chars, "max_tokens" in why) for model, mode, system, chars, why in rows[::-1]]
+        return [(model, mode, system, chars, "truncated" in flags) for model, mode, system, chars, flags in rows[::-1]]
 
     def token_counts(self, limit: int = 1000) -> list[tuple[str, TextSize, int]]:
         """Clean runs with reported usage, oldest first, as `TokenEstimator.restore` takes them."""
