@@ -87,8 +87,10 @@ def resolve(
     own = family_named(family) if family else _own_family(known)
     if api not in ("auto", "invoke", "converse"):
         raise InvalidValueError(f"api must be auto, invoke or converse; you gave {api!r}.", field="api")
-    if api == "converse" or (own is None and api == "auto" and known.opaque):
-        facts = over_converse(own.capabilities(known.bare), known.bare) if own else CONVERSE.capabilities(known.bare)
+    if api == "converse" or (own is None and api == "auto" and model.opaque):
+        facts = (own or CONVERSE).capabilities(known.bare)
+        if own is not None and own.api == "invoke":
+            facts = over_converse(facts, known.bare)
         return Resolved(family=CONVERSE, model=model, bare=known.bare, capabilities=facts)
     if own is None:
         raise UnknownModelError(_no_family(model))

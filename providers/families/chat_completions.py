@@ -12,6 +12,7 @@ from typing import Any
 
 from providers.base import Json
 from providers.families import fields, pieces
+from providers.families.reasoning import ReasoningTags
 from providers.types import (
     Completion,
     GenerationRequest,
@@ -38,9 +39,6 @@ _QUIET_KEYS = frozenset(
         "service_tier",
         "system_fingerprint",
         "usage",
-        "amazon-bedrock-invocationMetrics",
-        "amazon-bedrock-guardrailAction",
-        "amazon-bedrock-trace",
     }
 )
 
@@ -63,7 +61,7 @@ def encode(request: GenerationRequest, *, max_tokens: str = "max_tokens", stop: 
         "top_p": settings.top_p,
         stop: list(settings.stop_sequences) or None,
     }
-    return pieces.merged({name: value for name, value in body.items() if value is not None}, request.extra)
+    return pieces.merged(pieces.present(body), request.extra)
 
 
 def read(family: str, chunks: Iterable[Json | str], *, opened: bool = False) -> Iterator[StreamEvent]:
@@ -72,7 +70,7 @@ def read(family: str, chunks: Iterable[Json | str], *, opened: bool = False) -> 
     The end is a `finish_reason` (Mistral and DeepSeek say `stop_reason`) that is not null. `opened` says that the
     prompt had opened the reasoning, which matters for answers under `text` only.
     """
-    tags = pieces.ReasoningTags()
+    tags = ReasoningTags()
     untouched = True
     for chunk in chunks:
         if isinstance(chunk, str):
@@ -88,7 +86,7 @@ def read(family: str, chunks: Iterable[Json | str], *, opened: bool = False) -> 
             if text is None:
                 text = part.get("text")
                 if text and untouched and opened:
-                    tags = pieces.ReasoningTags(opened=True)
+                    tags = ReasoningTags(opened=True)
             if text:
                 untouched = False
                 if tags.answering and type(text) is str:
@@ -101,7 +99,7 @@ def read(family: str, chunks: Iterable[Json | str], *, opened: bool = False) -> 
                 yield from tags.rest()
                 yield pieces.stopped(reason)
         else:
-            _look_at_rest(family, chunk)
+            pieces.skip_rest(family, chunk, _QUIET_KEYS)
         if reported := chunk.get("usage"):
             yield _read_usage(reported)
 
@@ -121,7 +119,7 @@ def read_body(family: str, body: Json, *, opened: bool = False) -> Iterator[Stre
     yield from late
 
 
-def _read_content(family: str, tags: pieces.ReasoningTags, content: Any) -> Iterator[StreamEvent]:
+def _read_content(family: str, tags: ReasoningTags, content: Any) -> Iterator[StreamEvent]:
     """Text, or a list of blocks as Mistral's reasoning models write it (Mistral API reference, read 2026-11-22)."""
     if isinstance(content, str):
         yield from tags.feed(content)
@@ -136,12 +134,6 @@ def _read_content(family: str, tags: pieces.ReasoningTags, content: Any) -> Iter
                 yield ReasoningDelta("".join(parts))
             case kind:
                 pieces.skip_unknown(family, kind, block)
-
-
-def _look_at_rest(family: str, chunk: Json) -> None:
-    for key, value in chunk.items():
-        if key not in _QUIET_KEYS:
-            pieces.skip_unknown(family, key, {key: value})
 
 
 def _read_usage(reported: Json) -> Usage:
@@ -199,6 +191,7 @@ def write_stream(
     recorded streams of gpt-oss (llama-stack)."""
     used: Usage | None = None
     stop: MessageStop | None = None
+    _, events = pieces.begun(events)
     yield _chunk(part, {"role": "assistant", "content": ""}, reason_field, None)
     for event in events:
         match event:

@@ -7,17 +7,15 @@ Shapes: Anthropic API reference (messages, streaming) and recorded bodies in ope
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any, Literal
 
 from providers.base import Json
-from providers.families import fields, pieces
+from providers.families import claude_models, fields, pieces
 from providers.types import (
     Capabilities,
     Completion,
     GenerationRequest,
     MessageStop,
-    Range,
     ReasoningDelta,
     StopReason,
     StreamEvent,
@@ -26,55 +24,11 @@ from providers.types import (
 )
 
 VERSION = "bedrock-2023-05-31"
+MESSAGE_ID = "msg_bdrk_local"
 DEFAULT_MAX_TOKENS = 4096
 """`max_tokens` is required; this is the smallest maximum of all Claude 3 and later models."""
 
-_BASE = Capabilities(
-    prefill=True,
-    temperature=Range(low=0.0, high=1.0, default=1.0),
-    top_p=Range(low=0.0, high=1.0),
-    context_tokens=200_000,
-    source="Anthropic API reference and Bedrock user guide, Claude messages; read 2026-11-22",
-)
-_ONE_OF_TWO = replace(
-    _BASE,
-    temperature_with_top_p=False,
-    source="400 answers quoted in public issues (`temperature` and `top_p` cannot both be specified); read 2026-11-22",
-)
-_NO_PREFILL = replace(_ONE_OF_TWO, prefill=False)
-_NO_SAMPLING = replace(
-    _NO_PREFILL,
-    temperature=None,
-    top_p=None,
-    context_tokens=1_000_000,
-    max_output_tokens=127_999,  # 128000 itself is rejected
-    source="400 answers quoted in public issues (`temperature` is deprecated for this model), and big-AGI's live "
-    "probes of 2026-08-17; read 2026-11-22",
-)
-
-_ROWS = {
-    "anthropic.claude-3-opus": replace(_BASE, max_output_tokens=4096, end_of_life="2026-01-15"),
-    "anthropic.claude-3-sonnet": replace(_BASE, max_output_tokens=4096, end_of_life="2026-07-30"),
-    "anthropic.claude-3-haiku": replace(_BASE, max_output_tokens=4096, end_of_life="2026-09-10"),
-    "anthropic.claude-3-5-": replace(_BASE, max_output_tokens=8192, end_of_life="2026-07-30"),
-    "anthropic.claude-3-7-": replace(_BASE, max_output_tokens=127_999, end_of_life="2026-07-30"),
-    "anthropic.claude-sonnet-4-2025": replace(_BASE, max_output_tokens=64_000, end_of_life="2026-10-14"),
-    "anthropic.claude-opus-4-2025": replace(_BASE, max_output_tokens=32_000, end_of_life="2026-05-31"),
-    "anthropic.claude-opus-4-1": replace(_ONE_OF_TWO, max_output_tokens=32_000, end_of_life="2027-01-08"),
-    "anthropic.claude-sonnet-4-5": replace(_ONE_OF_TWO, max_output_tokens=64_000),
-    "anthropic.claude-haiku-4-5": replace(_ONE_OF_TWO, max_output_tokens=64_000),
-    "anthropic.claude-opus-4-5": replace(_ONE_OF_TWO, max_output_tokens=64_000),
-    "anthropic.claude-sonnet-4-6": replace(_NO_PREFILL, max_output_tokens=64_000, context_tokens=1_000_000),
-    "anthropic.claude-opus-4-6": replace(_NO_PREFILL, max_output_tokens=127_999, context_tokens=1_000_000),
-    "anthropic.claude-sonnet-4-7": _NO_SAMPLING,
-    "anthropic.claude-sonnet-4-8": _NO_SAMPLING,
-    "anthropic.claude-opus-4-7": _NO_SAMPLING,
-    "anthropic.claude-opus-4-8": _NO_SAMPLING,
-    "anthropic.claude-v2": replace(_BASE, max_output_tokens=4096, end_of_life="2025-07-21"),
-}
-_NEWEST = _NO_SAMPLING
-"""For Claude 5 and for names that are newer than this table: they follow the newest rules."""
-
+_NO_KEYS: frozenset[str] = frozenset()
 _QUIET_CHUNKS = frozenset({"content_block_stop", "ping"})
 _QUIET_BLOCKS = frozenset({"tool_use", "server_tool_use"})
 _QUIET_DELTAS = frozenset({"input_json_delta", "citations_delta"})
@@ -89,7 +43,7 @@ class Claude:
 
     def capabilities(self, model_id: str) -> Capabilities:
         """Facts of one Claude model; a name newer than the table gets the newest rules."""
-        return pieces.best_match(model_id, _ROWS, _NEWEST if model_id.startswith(self.prefixes) else _BASE)
+        return pieces.best_match(model_id, claude_models.ROWS, claude_models.OLDEST)
 
     def encode(self, request: GenerationRequest, *, stream: bool) -> dict[str, Any]:
         """The body; it holds neither the model nor whether to stream."""
@@ -146,7 +100,7 @@ class Claude:
         if completion.text:
             content.append({"type": "text", "text": completion.text})
         return {
-            "id": "msg_bdrk_local",
+            "id": MESSAGE_ID,
             "type": "message",
             "role": "assistant",
             "content": content,
@@ -157,10 +111,10 @@ class Claude:
 
     def write_stream(self, events: Iterable[StreamEvent]) -> Iterator[dict[str, Any]]:
         """Chunks in the documented order; the usage comes with `message_delta`."""
-        yield {
-            "type": "message_start",
-            "message": {"id": "msg_bdrk_local", "type": "message", "role": "assistant", "content": [], "usage": {}},
-        }
+        first, events = pieces.begun(events)
+        message = {"id": MESSAGE_ID, "type": "message", "role": "assistant", "content": []}
+        told = _write_usage(first if isinstance(first, Usage) else None)
+        yield {"type": "message_start", "message": {**message, "usage": told}}
         index, kind = -1, None
         used: Usage | None = None
         stop: MessageStop | None = None
@@ -221,11 +175,8 @@ def _read_stream(chunks: Iterator[Json]) -> Iterator[StreamEvent]:
             yield pieces.stopped(reason or "")
         elif kind is not None and kind not in _QUIET_CHUNKS:
             pieces.skip_unknown(Claude.name, kind, chunk)
-        elif kind is None and (rest := fields.without(chunk, _RIDERS)):
-            pieces.skip_unknown(Claude.name, next(iter(rest)), rest)
-
-
-_RIDERS = ("amazon-bedrock-invocationMetrics", "amazon-bedrock-guardrailAction", "amazon-bedrock-trace")
+        elif kind is None:
+            pieces.skip_rest(Claude.name, chunk, _NO_KEYS)
 
 
 def _read_other_delta(delta: Json) -> Iterator[StreamEvent]:
@@ -313,13 +264,10 @@ def _delta(event: TextDelta | ReasoningDelta) -> dict[str, Any]:
 
 
 def _write_usage(used: Usage | None) -> dict[str, int]:
-    if used is None:
-        return {}
-    cached = (used.cache_read_tokens or 0) + (used.cache_write_tokens or 0)
-    counts = {
-        "input_tokens": None if used.input_tokens is None else used.input_tokens - cached,
-        "output_tokens": used.output_tokens,
-        "cache_read_input_tokens": used.cache_read_tokens,
-        "cache_creation_input_tokens": used.cache_write_tokens,
-    }
-    return {name: count for name, count in counts.items() if count is not None}
+    return pieces.write_usage(
+        used,
+        input_tokens="input_tokens",
+        output_tokens="output_tokens",
+        cache_read="cache_read_input_tokens",
+        cache_write="cache_creation_input_tokens",
+    )

@@ -49,9 +49,6 @@ _QUIET_KEYS = frozenset(
         "log_id",
         "truncated",
         "exception",
-        "amazon-bedrock-invocationMetrics",
-        "amazon-bedrock-guardrailAction",
-        "amazon-bedrock-trace",
     }
 )
 
@@ -77,7 +74,7 @@ class ClaudeText:
             "top_p": settings.top_p,
             "stop_sequences": [HUMAN, *settings.stop_sequences],
         }
-        return pieces.merged({name: value for name, value in body.items() if value is not None}, request.extra)
+        return pieces.merged(pieces.present(body), request.extra)
 
     def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
         """Events; a `stop_reason` that is not null is the end."""
@@ -133,8 +130,7 @@ def _read(chunks: Iterator[Json]) -> Iterator[StreamEvent]:
             ended = reason == "stop_sequence" and chunk.get("stop") == HUMAN
             yield pieces.stopped(reason, StopReason.END_TURN if ended else None)
         if text is None:
-            for key in chunk.keys() - _QUIET_KEYS:
-                pieces.skip_unknown(ClaudeText.name, key, {key: chunk[key]})
+            pieces.skip_rest(ClaudeText.name, chunk, _QUIET_KEYS)
 
 
 def _chunk(text: str, reason: StopReason | None) -> dict[str, Any]:

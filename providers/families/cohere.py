@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from providers.base import Json
 from providers.errors import ModelFailedError
-from providers.families import fields, pieces
+from providers.families import fields, pieces, prompts
 from providers.types import (
     Capabilities,
     Completion,
@@ -30,7 +30,7 @@ _CAPABILITIES = Capabilities(
     max_stop_sequences=4,
     max_output_tokens=4096,
     context_tokens=4096,
-    end_of_life="2025-11-03",
+    end_of_life="2025-08-12",
     source="Bedrock user guide, model-parameters-cohere-command; read 2026-11-22",
 )
 
@@ -43,9 +43,6 @@ _QUIET_KEYS = frozenset(
         "id",
         "prompt",
         "generations",
-        "amazon-bedrock-invocationMetrics",
-        "amazon-bedrock-guardrailAction",
-        "amazon-bedrock-trace",
     }
 )
 
@@ -66,14 +63,14 @@ class Cohere:
         settings = request.inference
         first = request.messages[0]
         body: dict[str, Any] = {
-            "prompt": first.text if len(request.messages) == 1 else pieces.transcript(request.messages),
+            "prompt": first.text if len(request.messages) == 1 else prompts.transcript(request.messages),
             "max_tokens": settings.max_tokens,
             "temperature": settings.temperature,
             "p": settings.top_p,
             "stop_sequences": list(settings.stop_sequences) or None,
             "stream": stream,
         }
-        return pieces.merged({name: value for name, value in body.items() if value is not None}, request.extra)
+        return pieces.merged(pieces.present(body), request.extra)
 
     def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
         """Events; `is_finished` is the end. Raises `ModelFailedError` where the finish is an error."""
@@ -92,7 +89,7 @@ class Cohere:
         known = ("prompt", "max_tokens", "temperature", "p", "stop_sequences", "stream")
         return GenerationRequest(
             model_id=model_id,
-            messages=pieces.read_transcript(fields.text_field(body, "prompt")),
+            messages=prompts.read_transcript(fields.text_field(body, "prompt")),
             inference=fields.inference(body, max_tokens="max_tokens", top_p="p", stop="stop_sequences"),
             extra=fields.without(body, known),
             api="invoke",
@@ -130,8 +127,7 @@ def _read(chunks: Iterator[Json]) -> Iterator[StreamEvent]:
             if reason := generations[0].get("finish_reason"):
                 yield finished(reason)
         elif not text:
-            for key in chunk.keys() - _QUIET_KEYS:
-                pieces.skip_unknown(Cohere.name, key, {key: chunk[key]})
+            pieces.skip_rest(Cohere.name, chunk, _QUIET_KEYS)
 
 
 def finished(reason: str) -> MessageStop:

@@ -32,6 +32,7 @@ _CAPABILITIES = Capabilities(
     source="Bedrock user guide, model-parameters-cohere-command-r-plus; AWS's table of model life cycles (2026-07-17)",
 )
 
+_NO_KEYS: frozenset[str] = frozenset()
 _QUIET_KINDS = frozenset(
     {
         "stream-start",
@@ -71,7 +72,7 @@ class CohereR:
             "p": settings.top_p,
             "stop_sequences": list(settings.stop_sequences) or None,
         }
-        return pieces.merged({name: value for name, value in body.items() if value is not None}, request.extra)
+        return pieces.merged(pieces.present(body), request.extra)
 
     def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
         """Events; `stream-end` is the end. Its `response` repeats the whole answer and is not text of its own.
@@ -118,6 +119,7 @@ class CohereR:
 
     def write_stream(self, events: Iterable[StreamEvent]) -> Iterator[dict[str, Any]]:
         """One chunk per piece, and a last one that repeats the whole answer."""
+        _, events = pieces.begun(events)
         yield {"event_type": "stream-start", "is_finished": False, "generation_id": "local"}
         texts: list[str] = []
         stop: MessageStop | None = None
@@ -146,11 +148,8 @@ def _read_stream(chunks: Iterator[Json]) -> Iterator[StreamEvent]:
             yield finished(chunk["finish_reason"])
         elif kind is not None and kind not in _QUIET_KINDS:
             pieces.skip_unknown(CohereR.name, kind, chunk)
-        elif kind is None and (rest := fields.without(chunk, _RIDERS)):
-            pieces.skip_unknown(CohereR.name, next(iter(rest)), rest)
-
-
-_RIDERS = ("amazon-bedrock-invocationMetrics", "amazon-bedrock-guardrailAction", "amazon-bedrock-trace")
+        elif kind is None:
+            pieces.skip_rest(CohereR.name, chunk, _NO_KEYS)
 
 
 def _read_body(body: Json) -> Iterator[StreamEvent]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from providers.base import Json
-from providers.families import chat_completions, fields, pieces
+from providers.families import chat_completions, fields, pieces, prompts
 from providers.model_ids import bare_id
 from providers.types import (
     Capabilities,
@@ -67,7 +67,7 @@ class DeepSeek:
             "top_p": settings.top_p,
             "stop": list(settings.stop_sequences) or None,
         }
-        return pieces.merged({name: value for name, value in body.items() if value is not None}, request.extra)
+        return pieces.merged(pieces.present(body), request.extra)
 
     def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
         """Events; a `stop_reason` (R1) or `finish_reason` (V3) that is not null is the end.
@@ -136,9 +136,9 @@ _TURN = re.compile(f"({re.escape(USER)}|{re.escape(ASSISTANT)})")
 
 def _write_prompt(system: str | None, messages: Sequence[Message]) -> str:
     """System text behind the opening word, answers closed, and the reasoning opened."""
-    parts = [BEGIN, pieces.defused(system, _CONTROL) if system else ""]
+    parts = [BEGIN, prompts.defused(system, _CONTROL) if system else ""]
     for turn in messages:
-        text = pieces.defused(turn.text, _CONTROL)
+        text = prompts.defused(turn.text, _CONTROL)
         parts.append(f"{USER}{text}" if turn.role == "user" else f"{ASSISTANT}{text}{END}")
     return "".join(parts) + ASSISTANT + THINK
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from providers.base import Json
-from providers.families import fields, pieces
+from providers.families import fields, pieces, prompts
 from providers.types import (
     Capabilities,
     Completion,
@@ -28,12 +28,14 @@ _CAPABILITIES = Capabilities(
     top_p=Range(low=0.0, high=1.0, default=0.5),
     max_output_tokens=8191,
     context_tokens=8192,
-    end_of_life="2025-11-14",
+    end_of_life="2025-03-13",
     source="Bedrock user guide, model-parameters-jurassic2; read 2026-11-22",
 )
 
 _REASONS = {"stop": StopReason.STOP_SEQUENCE}
 """Here `stop` is a stop sequence of the caller; the model's own end is `endoftext`."""
+
+_QUIET_KEYS = frozenset({"id", "prompt", "completions"})
 
 _WORDS = {StopReason.MAX_TOKENS: "length", StopReason.STOP_SEQUENCE: "stop"}
 
@@ -54,13 +56,13 @@ class Jurassic:
         settings = request.inference
         first = request.messages[0]
         body: dict[str, Any] = {
-            "prompt": first.text if len(request.messages) == 1 else pieces.transcript(request.messages),
+            "prompt": first.text if len(request.messages) == 1 else prompts.transcript(request.messages),
             "maxTokens": settings.max_tokens,
             "temperature": settings.temperature,
             "topP": settings.top_p,
             "stopSequences": list(settings.stop_sequences) or None,
         }
-        return pieces.merged({name: value for name, value in body.items() if value is not None}, request.extra)
+        return pieces.merged(pieces.present(body), request.extra)
 
     def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
         """Events from an endpoint that sends the complete answer as a stream of one chunk; Bedrock sends no stream."""
@@ -80,7 +82,7 @@ class Jurassic:
         """The request that a body asks for."""
         return GenerationRequest(
             model_id=model_id,
-            messages=pieces.read_transcript(fields.text_field(body, "prompt")),
+            messages=prompts.read_transcript(fields.text_field(body, "prompt")),
             inference=fields.inference(body, max_tokens="maxTokens", top_p="topP", stop="stopSequences"),
             extra=fields.without(body, ("prompt", "maxTokens", "temperature", "topP", "stopSequences")),
             api="invoke",
@@ -107,5 +109,5 @@ def _read(chunks: Iterator[Json]) -> Iterator[StreamEvent]:
             yield TextDelta(first["data"]["text"])
             if finish := first.get("finishReason"):
                 yield pieces.stopped(finish["reason"], _REASONS.get(finish["reason"]))
-        elif chunk:
-            pieces.skip_unknown(Jurassic.name, next(iter(chunk)), chunk)
+        else:
+            pieces.skip_rest(Jurassic.name, chunk, _QUIET_KEYS)

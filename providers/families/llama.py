@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from providers.base import Json
-from providers.families import fields, pieces
+from providers.families import fields, pieces, prompts
 from providers.model_ids import bare_id
 from providers.types import (
     Capabilities,
@@ -38,7 +38,7 @@ _BASE = Capabilities(
 )
 _OLD = replace(_BASE, max_output_tokens=2048)
 _ROWS = {
-    "meta.llama2-": replace(_OLD, context_tokens=4096, end_of_life="2024-10-30"),
+    "meta.llama2-": replace(_OLD, context_tokens=4096, end_of_life="2024-11-08"),
     "meta.llama3-8b": replace(_OLD, context_tokens=8192),
     "meta.llama3-70b": replace(_OLD, context_tokens=8192),
     "meta.llama3-1-405b": replace(_BASE, end_of_life="2026-07-07"),
@@ -53,9 +53,6 @@ _QUIET_KEYS = frozenset(
         "generation_token_count",
         "stop_reason",
         "logprobs",
-        "amazon-bedrock-invocationMetrics",
-        "amazon-bedrock-guardrailAction",
-        "amazon-bedrock-trace",
     }
 )
 
@@ -80,7 +77,7 @@ class Llama:
             "temperature": settings.temperature,
             "top_p": settings.top_p,
         }
-        return pieces.merged({name: value for name, value in body.items() if value is not None}, request.extra)
+        return pieces.merged(pieces.present(body), request.extra)
 
     def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
         """Events; a `stop_reason` that is not null is the end. Empty chunks occur, before emoji for one."""
@@ -146,13 +143,7 @@ def _read(chunks: Iterator[Json]) -> Iterator[StreamEvent]:
                 yield pieces.usage(counts, input_tokens="prompt_token_count", output_tokens="generation_token_count")
             yield pieces.stopped(reason)
         if text is None:
-            _look_at_rest(chunk)
-
-
-def _look_at_rest(chunk: Json) -> None:
-    for key, value in chunk.items():
-        if key not in _QUIET_KEYS:
-            pieces.skip_unknown(Llama.name, key, {key: value})
+            pieces.skip_rest(Llama.name, chunk, _QUIET_KEYS)
 
 
 def _chunk(text: str, reason: str | None, prompt_tokens: int | None, tokens: int | None) -> dict[str, Any]:
@@ -175,7 +166,7 @@ _CONTROL = re.compile(r"<\|[^|<>\s]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>")
 
 
 def _plain(text: str) -> str:
-    return pieces.defused(text, _CONTROL)
+    return prompts.defused(text, _CONTROL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

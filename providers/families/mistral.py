@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from providers.base import Json
-from providers.families import chat_completions, fields, pieces
+from providers.families import chat_completions, fields, pieces, prompts
 from providers.model_ids import bare_id
 from providers.types import (
     Capabilities,
@@ -65,9 +65,6 @@ _QUIET_KEYS = frozenset(
     {
         "outputs",
         "choices",
-        "amazon-bedrock-invocationMetrics",
-        "amazon-bedrock-guardrailAction",
-        "amazon-bedrock-trace",
     }
 )
 
@@ -96,7 +93,7 @@ class Mistral:
             "top_p": settings.top_p,
             "stop": list(settings.stop_sequences) or None,
         }
-        return pieces.merged({name: value for name, value in body.items() if value is not None}, request.extra)
+        return pieces.merged(pieces.present(body), request.extra)
 
     def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
         """Events; a `stop_reason` that is not null is the end in both shapes."""
@@ -151,8 +148,7 @@ def _read(chunks: Iterator[Json]) -> Iterator[StreamEvent]:
         elif "choices" in chunk:
             yield from chat_completions.read(Mistral.name, itertools.chain((chunk,), chunks))
         else:
-            for key in chunk.keys() - _QUIET_KEYS:
-                pieces.skip_unknown(Mistral.name, key, {key: chunk[key]})
+            pieces.skip_rest(Mistral.name, chunk, _QUIET_KEYS)
 
 
 def _chunk(text: str, reason: StopReason | None) -> dict[str, Any]:
@@ -169,7 +165,7 @@ def _write_prompt(messages: Sequence[Message]) -> str:
     """Questions between `[INST]` and `[/INST]`, answers closed by `</s>`; a trailing answer is left open."""
     parts = ["<s>"]
     for position, turn in enumerate(messages):
-        text = pieces.defused(turn.text, _CONTROL)
+        text = prompts.defused(turn.text, _CONTROL)
         if turn.role == "user":
             parts.append(f"[INST] {text} [/INST]")
         else:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from providers.base import Json
-from providers.families import converse, fields, pieces
+from providers.families import converse, converse_events, fields, pieces
 from providers.types import Capabilities, Completion, GenerationRequest, Range, StreamEvent
 
 SCHEMA_VERSION = "messages-v1"
@@ -57,17 +57,17 @@ class Nova:
         }
         if request.system:
             body["system"] = [{"text": request.system}]
-        if given := {name: value for name, value in config.items() if value is not None}:
+        if given := pieces.present(config):
             body["inferenceConfig"] = given
         return pieces.merged(body, request.extra)
 
     def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
         """Events; `messageStop` is the end, the usage comes in `metadata` after it."""
-        return pieces.one_answer(self.name, converse.read_events(self.name, chunks))
+        return pieces.one_answer(self.name, converse_events.read(self.name, chunks))
 
     def decode_body(self, body: Json) -> Iterator[StreamEvent]:
         """Events from a complete answer."""
-        return pieces.one_answer(self.name, converse.read_answer(self.name, body))
+        return pieces.one_answer(self.name, converse_events.read_body(self.name, body))
 
     def recognizes(self, body: Json) -> bool:
         """By its own fields, or by blocks of text without a type."""
@@ -107,5 +107,4 @@ class Nova:
 
     def write_stream(self, events: Iterable[StreamEvent]) -> Iterator[dict[str, Any]]:
         """Chunks as Nova sends them; its usage has no total and its metrics are empty."""
-        yield {"messageStart": {"role": "assistant"}}
-        yield from converse.write_events(events, metrics=False, total=False)
+        return converse_events.write(events, metrics=False, total=False)

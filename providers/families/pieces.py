@@ -1,4 +1,4 @@
-"""Pieces that several families share: how an answer ends, halves of characters, reasoning tags, defused templates.
+"""Pieces that several families share: how an answer ends, halves of characters, unknown parts, usage.
 
 `one_answer` is the outer layer of every decoder. The families' own generators may therefore be naive: they yield what
 they find, in wire order, and let a surprising shape fail with `KeyError` or `TypeError`.
@@ -7,14 +7,14 @@ they find, in wire order, and let a surprising shape fail with `KeyError` or `Ty
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
-import re
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from providers.errors import DecodeError, ProviderError
 from providers.types import (
-    Message,
     MessageStop,
     ReasoningDelta,
     StopReason,
@@ -125,6 +125,9 @@ def without_halves(text: str) -> str:
 
 # --- unknown shapes ---------------------------------------------------------------------------------------------------
 
+RIDERS = frozenset({"amazon-bedrock-invocationMetrics", "amazon-bedrock-guardrailAction", "amazon-bedrock-trace"})
+"""Keys that the service may add to any chunk or body; whoever makes the call reads them."""
+
 _TEXT_KEYS = frozenset({"text", "content", "completion", "generation", "outputText"})
 
 
@@ -139,6 +142,12 @@ def skip_unknown(family: str, what: object, value: Any) -> None:
     _log_unknown(family, kind)
 
 
+def skip_rest(family: str, chunk: Mapping[str, Any], known: frozenset[str]) -> None:
+    """`skip_unknown` for every key of `chunk` that is neither in `known` nor the service's own."""
+    for key in chunk.keys() - known - RIDERS:
+        skip_unknown(family, key, {key: chunk[key]})
+
+
 @functools.lru_cache(maxsize=256)
 def _log_unknown(family: str, kind: str) -> None:
     logger.warning("%s: skipped an unknown part without text: %r", family, kind)
@@ -151,134 +160,6 @@ def _holds_text(value: Any) -> bool:
             for key, item in value.items()
         )
     return isinstance(value, list) and any(_holds_text(item) for item in value)
-
-
-# --- reasoning inside the text ----------------------------------------------------------------------------------------
-
-
-class ReasoningTags:
-    """Tells reasoning between tags from the answer after it, over any cut of the text.
-
-    Tags count only before the first visible text, so that an answer may speak about them. Blank lines between the
-    closing tag and the answer belong to neither. With `opened` the prompt already opened the reasoning, and an answer
-    may begin without the tag.
-    """
-
-    PAIRS = (("<reasoning>", "</reasoning>"), ("<think>", "</think>"))
-
-    __slots__ = ("_close", "_held", "_opened_before", "_reasoned", "answering")
-
-    def __init__(self, *, opened: bool = False) -> None:
-        self._held = ""
-        self._close: str | None = None
-        self._opened_before = opened
-        self._reasoned = False
-        self.answering = False
-        """Whether visible text has begun; from then on text need not go through `feed`."""
-
-    def feed(self, text: str) -> Iterator[StreamEvent]:
-        """The events that `text` completes."""
-        if self.answering:
-            yield TextDelta(text)
-            return
-        self._held += text
-        while self._held:
-            if self._close:
-                before, found, after = self._held.partition(self._close)
-                if not found:
-                    before, after = _split_at_partial(self._held, self._close)
-                self._held = after
-                if before:
-                    yield ReasoningDelta(before)
-                if not found:
-                    return
-                self._close, self._reasoned = None, True
-            elif not self._open():
-                if self._may_open():
-                    return
-                yield from self.rest()
-
-    def rest(self) -> Iterator[StreamEvent]:
-        """What was held back, once it is sure that no tag comes of it."""
-        held, self._held = self._held, ""
-        if self._close:
-            if held:
-                yield ReasoningDelta(held)
-            return
-        self.answering = True
-        if self._reasoned:
-            held = held.lstrip("\r\n")
-        if held:
-            yield TextDelta(held)
-
-    def _open(self) -> bool:
-        begin = self._held.lstrip()
-        for opening, closing in self.PAIRS:
-            if begin.startswith(opening):
-                self._held, self._close, self._opened_before = begin[len(opening) :], closing, False
-                return True
-        if self._opened_before and not self._may_open():
-            self._close, self._opened_before = self.PAIRS[-1][1], False
-            return True
-        return False
-
-    def _may_open(self) -> bool:
-        begin = self._held.lstrip()
-        return any(opening.startswith(begin) for opening, _ in self.PAIRS)
-
-
-def _split_at_partial(text: str, tag: str) -> tuple[str, str]:
-    """`text` in two, the second part being the longest end that could begin `tag`."""
-    for size in range(min(len(text), len(tag) - 1), 0, -1):
-        if tag.startswith(text[-size:]):
-            return text[:-size], text[-size:]
-    return text, ""
-
-
-# --- prompts written by hand ------------------------------------------------------------------------------------------
-
-
-def defused(text: str, control: re.Pattern[str]) -> str:
-    """`text` in which the first character of every match of `control` is followed by a blank.
-
-    Text of a person must not open a turn of its own in a prompt template. A blank is enough: the tokenizers take these
-    words as control tokens only letter by letter, and it stays visible in the request that is shown.
-    """
-    return control.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
-
-
-_ROLE_AT_LINE_START = re.compile(r"(?<=\n)(?=(?:User|Bot):)|^(?=(?:User|Bot):)")
-
-
-def transcript(messages: Sequence[Message]) -> str:
-    """A conversation as plain text, with the last turn left open, for models without roles.
-
-    The words are those of the Titan Text page of the Bedrock user guide (read 2026-11-22).
-    """
-    lines = [
-        f"{'User' if message.role == 'user' else 'Bot'}: {_ROLE_AT_LINE_START.sub(' ', message.text)}"
-        for message in messages
-    ]
-    if messages and messages[-1].role == "user":
-        lines.append("Bot:")
-    return "\n".join(lines)
-
-
-_TURN = re.compile(r"^(User|Bot):(?: |$)", re.MULTILINE)
-
-
-def read_transcript(text: str) -> tuple[Message, ...]:
-    """The conversation that `transcript` wrote; any other text is one question."""
-    if not text.startswith("User: "):
-        return (Message(role="user", text=text),)
-    parts = _TURN.split(text)[1:]
-    messages = [
-        Message(role="user" if role == "User" else "assistant", text=said.removesuffix("\n"))
-        for role, said in zip(parts[::2], parts[1::2], strict=True)
-    ]
-    if messages[-1].role == "assistant" and not messages[-1].text:
-        messages.pop()
-    return tuple(messages)
 
 
 # --- small change -----------------------------------------------------------------------------------------------------
@@ -313,7 +194,37 @@ def _first_count(raw: Mapping[str, Any], names: Iterable[str]) -> int | None:
 
 def _count(value: Any) -> int | None:
     """A token count; the service sends whole floats where a guardrail took part."""
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value)
+
+
+def write_usage(
+    used: Usage | None, *, input_tokens: str, output_tokens: str, cache_read: str, cache_write: str
+) -> dict[str, int]:
+    """The other direction of `usage`, for families that leave the cache out of their input tokens."""
+    if used is None:
+        return {}
+    cached = (used.cache_read_tokens or 0) + (used.cache_write_tokens or 0)
+    counts = {
+        input_tokens: None if used.input_tokens is None else used.input_tokens - cached,
+        output_tokens: used.output_tokens,
+        cache_read: used.cache_read_tokens,
+        cache_write: used.cache_write_tokens,
+    }
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def begun(events: Iterable[StreamEvent]) -> tuple[StreamEvent | None, Iterator[StreamEvent]]:
+    """The first of `events`, and all of them: a model that fails at once then fails before anything is written."""
+    iterator = iter(events)
+    first = next(iterator, None)
+    return first, iterator if first is None else itertools.chain((first,), iterator)
+
+
+def present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """`fields` without those that are `None`."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def merged(body: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -329,10 +240,3 @@ def best_match(model_id: str, rows: Mapping[str, T], default: T) -> T:
     """The row whose key is the longest beginning of `model_id`."""
     found = max((key for key in rows if model_id.startswith(key)), key=len, default=None)
     return default if found is None else rows[found]
-
-
-def whole_text(text: str) -> Iterator[StreamEvent]:
-    """The events of a complete answer's text, told apart from reasoning inside of it: at most one `TextDelta`."""
-    tags = ReasoningTags()
-    yield from tags.feed(text)
-    yield from tags.rest()

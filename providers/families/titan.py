@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from providers.base import Json
-from providers.families import fields, pieces
+from providers.families import fields, pieces, prompts
 from providers.types import (
     Capabilities,
     Completion,
@@ -31,13 +31,15 @@ _BASE = Capabilities(
     top_p=Range(low=0.0, high=1.0, default=0.9),
     max_output_tokens=8192,
     context_tokens=8192,
-    end_of_life="2025-08-15",
+    end_of_life="2025-12-29",
     source="Bedrock user guide, model-parameters-titan-text; read 2026-11-22",
 )
 _ROWS = {
     "amazon.titan-text-lite": replace(_BASE, max_output_tokens=4096, context_tokens=4096),
     "amazon.titan-text-premier": replace(_BASE, max_output_tokens=3072, context_tokens=32_768),
 }
+
+_QUIET_KEYS = frozenset({"outputText", "index", "totalOutputTextTokenCount", "completionReason", "inputTextTokenCount"})
 
 _WORDS = {
     StopReason.MAX_TOKENS: "LENGTH",
@@ -66,8 +68,8 @@ class Titan:
             "topP": settings.top_p,
             "stopSequences": list(settings.stop_sequences) or None,
         }
-        body: dict[str, Any] = {"inputText": pieces.transcript(request.messages)}
-        if given := {name: value for name, value in config.items() if value is not None}:
+        body: dict[str, Any] = {"inputText": prompts.transcript(request.messages)}
+        if given := pieces.present(config):
             body["textGenerationConfig"] = given
         return pieces.merged(body, request.extra)
 
@@ -90,7 +92,7 @@ class Titan:
         rest = fields.without(config, names.values())
         return GenerationRequest(
             model_id=model_id,
-            messages=pieces.read_transcript(fields.text_field(body, "inputText")),
+            messages=prompts.read_transcript(fields.text_field(body, "inputText")),
             inference=fields.inference(config, **names),
             extra={
                 **fields.without(body, ("inputText", "textGenerationConfig")),
@@ -129,7 +131,7 @@ def _read_stream(chunks: Iterator[Json]) -> Iterator[StreamEvent]:
     for chunk in chunks:
         text = chunk.get("outputText")
         if text is None:
-            pieces.skip_unknown(Titan.name, next(iter(chunk), "empty chunk"), chunk)
+            pieces.skip_rest(Titan.name, chunk, _QUIET_KEYS)
             continue
         yield TextDelta(text)
         if reason := chunk.get("completionReason"):
