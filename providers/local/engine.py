@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from providers.errors import InvalidRequestError, ModelFailedError, ServiceUnavailableError
-from providers.families.pieces import defused
 from providers.local.stop_sequences import StopScanner
 from providers.local.waiting_line import WaitingLine
 from providers.types import GenerationRequest, MessageStop, StopReason, StreamEvent, TextDelta, Usage
@@ -47,7 +46,7 @@ _CLOSE_TIMEOUT_S = 5.0
 _SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 """What the model's own chat template says where there is no system prompt."""
 
-_CONTROL_WORDS = re.compile(r"<\|(?:im_start|im_end|endoftext)\|>")
+_CONTROL_WORDS = re.compile(r"<(?=\|(?:im_start|im_end|endoftext)\|>)")
 
 _NOT_INSTALLED = "The local model is not installed on this machine. Run `make install` and start again."
 _DAMAGED = "The weights of the local model are damaged. Run `make install` and start again."
@@ -157,9 +156,12 @@ def completion_body(request: GenerationRequest) -> dict[str, Any]:
 
 
 def prompt_text(request: GenerationRequest) -> str:
-    """The conversation in the model's chat template (ChatML). A trailing assistant turn is left open."""
+    """The conversation in the model's chat template (ChatML). A trailing assistant turn is left open.
+
+    A blank breaks words that would open or close a turn: the text of a person must not speak for another.
+    """
     turns = [("system", request.system or _SYSTEM), *((turn.role, turn.text) for turn in request.messages)]
-    text = "".join(f"<|im_start|>{role}\n{defused(said, _CONTROL_WORDS)}<|im_end|>\n" for role, said in turns)
+    text = "".join(f"<|im_start|>{role}\n{_CONTROL_WORDS.sub('< ', said)}<|im_end|>\n" for role, said in turns)
     open_turn = text.removesuffix("<|im_end|>\n") if turns[-1][0] == "assistant" else text + "<|im_start|>assistant\n"
     return open_turn.encode("utf-8", "replace").decode()  # the runtime refuses halves of characters
 
