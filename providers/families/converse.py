@@ -36,7 +36,7 @@ _REASONING_ERA = "big-AGI live probes of 2026-08-17 and the Bedrock user guide, 
 _ROWS = {
     "openai.gpt-5": replace(GENERIC, temperature=None, top_p=None, max_stop_sequences=0, source=_REASONING_ERA),
     "openai.gpt-6": replace(GENERIC, temperature=None, top_p=None, max_stop_sequences=0, source=_REASONING_ERA),
-    "local.": replace(GENERIC, prefill=True, source="this project's own endpoint"),
+    "local.": replace(GENERIC, prefill=True, context_tokens=4096, source="this project's own endpoint"),
     "simulated.": replace(GENERIC, prefill=True, source="this project's own endpoint"),
 }
 

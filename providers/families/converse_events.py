@@ -94,7 +94,7 @@ def read_body(family: str, body: Json) -> Iterator[StreamEvent]:
             yield ReasoningDelta((reasoning.get("reasoningText") or {}).get("text") or "")
         elif (cited := block.get("citationsContent")) is not None:
             texts.extend(part["text"] for part in cited.get("content") or () if "text" in part)
-        elif not block.keys() & {"toolUse", "image"}:
+        elif not block.keys() & _QUIET_DELTAS:
             pieces.skip_unknown(family, next(iter(block), "empty block"), block)
     yield from whole_text("".join(texts))
     yield from _read_metadata(body)

@@ -161,12 +161,9 @@ def _word(reason: StopReason | None) -> str:
 
 # --- the templates ----------------------------------------------------------------------------------------------------
 
-_CONTROL = re.compile(r"<\|[^|<>\s]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>")
-"""Words that open or close a turn in any of the templates."""
-
-
-def _plain(text: str) -> str:
-    return prompts.defused(text, _CONTROL)
+_HEADER_WORDS = re.compile(r"<\|[^|<>\s]{1,40}\|>")
+_INSTRUCT_WORDS = re.compile(r"\[/?INST\]|<</?SYS>>|</?s>")
+"""Words that open or close a turn in the templates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +185,7 @@ class _HeaderTemplate:
         return "<|begin_of_text|>" + "".join(turns)
 
     def _turn(self, role: str, text: str) -> str:
-        return f"{self.opening}{role}{self.closing}\n\n{_plain(text)}"
+        return f"{self.opening}{role}{self.closing}\n\n{prompts.defused(text, _HEADER_WORDS)}"
 
     def read(self, prompt: str) -> tuple[str | None, tuple[Message, ...]]:
         """The turns that `write` wrote, those with nothing in them left out."""
@@ -210,12 +207,13 @@ class _InstructTemplate:
     def write(self, system: str | None, messages: Sequence[Message]) -> str:
         """The prompt; a trailing assistant turn is left open."""
         parts: list[str] = []
+        above = f"<<SYS>>\n{prompts.defused(system, _INSTRUCT_WORDS)}\n<</SYS>>\n\n" if system else ""
         for position, turn in enumerate(messages):
+            text = prompts.defused(turn.text, _INSTRUCT_WORDS)
             if turn.role == "user":
-                before = f"<<SYS>>\n{_plain(system)}\n<</SYS>>\n\n" if system and position == 0 else ""
-                parts.append(f"<s>[INST] {before}{_plain(turn.text)} [/INST]")
+                parts.append(f"<s>[INST] {'' if position else above}{text} [/INST]")
             else:
-                parts.append(f" {_plain(turn.text)}" + ("" if position == len(messages) - 1 else " </s>"))
+                parts.append(f" {text}" + ("" if position == len(messages) - 1 else " </s>"))
         return "".join(parts)
 
     def read(self, prompt: str) -> tuple[str | None, tuple[Message, ...]]:

@@ -158,7 +158,7 @@ def _chunk(text: str, reason: StopReason | None) -> dict[str, Any]:
 
 # --- the prompt -------------------------------------------------------------------------------------------------------
 
-_CONTROL = re.compile(r"\[/?[A-Z_]{3,20}\]|</?s>")
+_CONTROL = re.compile(r"\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|</?s>")
 
 
 def _write_prompt(messages: Sequence[Message]) -> str:

@@ -14,8 +14,8 @@ from providers.types import ReasoningDelta, StreamEvent, TextDelta
 class ReasoningTags:
     """Tells reasoning between tags from the answer after it, over any cut of the text.
 
-    Tags count only before the first visible text, so that an answer may speak about them. Blank lines between the
-    closing tag and the answer belong to neither. With `opened` the prompt already opened the reasoning, and an answer
+    Tags count only before the first visible text, so that an answer may speak about them. White space between
+    the closing tag and the answer belongs to neither. With `opened` the prompt already opened the reasoning, and an answer
     may begin without the tag.
     """
 
@@ -62,7 +62,7 @@ class ReasoningTags:
             return
         self.answering = True
         if self._reasoned:
-            held = held.lstrip("\r\n")
+            held = held.lstrip()
         if held:
             yield TextDelta(held)
 

@@ -128,26 +128,41 @@ class Titan:
 
 
 def _read_stream(chunks: Iterator[Json]) -> Iterator[StreamEvent]:
+    input_tokens: int | None = None
     for chunk in chunks:
         text = chunk.get("outputText")
         if text is None:
             pieces.skip_rest(Titan.name, chunk, _QUIET_KEYS)
             continue
         yield TextDelta(text)
-        if reason := chunk.get("completionReason"):
-            if chunk.get("totalOutputTextTokenCount") is not None:
-                yield pieces.usage(chunk, input_tokens="inputTextTokenCount", output_tokens="totalOutputTextTokenCount")
+        if (told := chunk.get("inputTextTokenCount")) is not None:  # only the first of several chunks tells
+            input_tokens = told
+        output_tokens = chunk.get("totalOutputTextTokenCount")
+        reason = chunk.get("completionReason")
+        if reason is None and output_tokens is not None:
+            reason = _blocked(chunk)
+        if reason:
+            yield from _usage(input_tokens, output_tokens)
             yield pieces.stopped(reason)
 
 
 def _read_body(body: Json) -> Iterator[StreamEvent]:
     result = body["results"][0]
     yield TextDelta(result["outputText"])
-    counts = {"inputTextTokenCount": body.get("inputTextTokenCount"), "tokenCount": result.get("tokenCount")}
-    if any(count is not None for count in counts.values()):
-        yield pieces.usage(counts, input_tokens="inputTextTokenCount", output_tokens="tokenCount")
-    if reason := result.get("completionReason"):
+    yield from _usage(body.get("inputTextTokenCount"), result.get("tokenCount"))
+    if reason := result.get("completionReason") or _blocked(body):
         yield pieces.stopped(reason)
+
+
+def _blocked(answer: Json) -> str | None:
+    """The word for an answer that a guardrail wrote: it has no reason of its own (recorded stream in openllmetry)."""
+    return "guardrail_intervened" if answer.get("amazon-bedrock-guardrailAction") == "INTERVENED" else None
+
+
+def _usage(input_tokens: int | None, output_tokens: int | None) -> Iterator[StreamEvent]:
+    if input_tokens is not None or output_tokens is not None:
+        counts = {"inputTextTokenCount": input_tokens, "outputTextTokenCount": output_tokens}
+        yield pieces.usage(counts, input_tokens="inputTextTokenCount", output_tokens="outputTextTokenCount")
 
 
 def _chunk(text: str, reason: str | None, used: Usage) -> dict[str, Any]:
