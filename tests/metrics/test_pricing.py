@@ -49,6 +49,8 @@ def test_more_cached_than_input_is_no_crash() -> None:
     [
         "local.smollm2-135m-instruct",
         "simulated.steady",
+        "local.amazon.nova-lite-v1:0",
+        "simulated.amazon.nova-lite-v1:0",
         "made-up",
         "",
         "arn:aws:bedrock:us-west-2:000000000000:application-inference-profile/abcdef123456",
