@@ -61,22 +61,19 @@ def read_question(
     Raises `UnknownModelError` or `InvalidValueError`, with sentences of the service.
     """
     parsed = _parse_id(model_id)
+    if parsed.is_own and parsed.raw not in models:
+        raise UnknownModelError(_INVALID_MODEL)
     document = _parse_json(body)
-    if parsed.is_own:
-        if parsed.raw not in models:
-            raise UnknownModelError(_INVALID_MODEL)
-        answering, capabilities = parsed.raw, OWN_CAPABILITIES
-        writer = CONVERSE if api == "converse" else _recognized(document)
-    else:
-        answering = default
-        writer, capabilities = _family(parsed, document, api)
-    if streamed and not capabilities.streaming:
-        raise InvalidValueError("The model is unsupported for streaming.", field="model_id")
     try:
+        writer, capabilities = _family(parsed, document, api)
         request = writer.parse_request(parsed.bare, document)
     except (LookupError, TypeError, AttributeError) as error:
+        # The families read what they expect; anything else in its place is the caller's mistake.
         raise InvalidValueError(_MALFORMED, field="body") from error
+    if streamed and not capabilities.streaming:
+        raise InvalidValueError("The model is unsupported for streaming.", field="model_id")
     refuse_invalid(request, capabilities)
+    answering = parsed.raw if parsed.is_own else default
     return Question(request=request, model_id=answering, model=models[answering], api=api, writer=writer)
 
 
@@ -102,6 +99,8 @@ def _refuse_constant(word: str) -> Any:
 
 
 def _family(parsed: ParsedModelId, document: Json, api: WireApi) -> tuple[FamilyServer, Capabilities]:
+    if parsed.is_own:
+        return (CONVERSE if api == "converse" else _recognized(document)), OWN_CAPABILITIES
     if not parsed.opaque and family_by_prefix(parsed.bare) is None:
         raise UnknownModelError(_INVALID_MODEL)
     if api == "converse":

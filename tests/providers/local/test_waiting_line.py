@@ -1,0 +1,48 @@
+"""The line in front of the model: order, limit, leaving."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from providers.errors import ThrottledError
+from providers.local.waiting_line import WaitingLine
+from tests.providers.local.patience import eventually
+
+
+def test_first_come_first_served() -> None:
+    line, order = WaitingLine(places=1, max_waiting=5), list[int]()
+
+    def come(number: int) -> None:
+        with line.place(threading.Event()) as got_place:
+            assert got_place
+            order.append(number)
+
+    with ThreadPoolExecutor() as pool:
+        with line.place(threading.Event()):
+            callers = []
+            for number in range(4):
+                callers.append(pool.submit(come, number))
+                assert eventually(lambda at=number: line.waiting == at + 1)  # type: ignore[misc]
+        for caller in callers:
+            caller.result(timeout=5)
+    assert order == [0, 1, 2, 3]
+
+
+def test_a_full_line_is_refused_and_a_place_given_back_is_free_again() -> None:
+    line = WaitingLine(places=1, max_waiting=0)
+    with line.place(threading.Event()), pytest.raises(ThrottledError), line.place(threading.Event()):
+        pass
+    with line.place(threading.Event()) as got_place:
+        assert got_place
+
+
+def test_who_is_stopped_leaves_the_line() -> None:
+    line, stop = WaitingLine(places=1, max_waiting=1), threading.Event()
+    stop.set()
+    with line.place(threading.Event()):
+        with line.place(stop) as got_place:
+            assert not got_place
+        assert line.waiting == 0
