@@ -53,16 +53,13 @@ class RunLog:
     def add(self, record: RunRecord) -> bool:
         """Writes one row. False where the run was there already: the first row stands."""
         values = {attribute: plain(getattr(record, attribute)) for attribute in COLUMNS}
-        exists = sa.select(sa.literal(1)).where(runs.c.run_id == values["run_id"])
         with translate_errors("written"):
             try:
                 with self._writing() as connection:
-                    if connection.execute(exists).first():
-                        return False
                     connection.execute(sa.insert(runs).values(values))
             except IntegrityError:
-                with self._reading() as connection:  # another process was first
-                    if connection.execute(exists).first():
+                with self._reading() as connection:
+                    if connection.execute(sa.select(runs.c.id).where(runs.c.run_id == values["run_id"])).first():
                         return False
                 raise
         return True

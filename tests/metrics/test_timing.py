@@ -213,6 +213,7 @@ def test_complete_answer_without_text_never_became_visible() -> None:
         pytest.param([chunk(900)] * 5, True, id="all at once"),
         pytest.param([chunk(900)] * 4, False, id="too few to tell"),
         pytest.param(steady(40, start_ms=900, gap_ms=25), False, id="steady"),
+        pytest.param(steady(2000, start_ms=200, gap_ms=2), False, id="very fast all through"),
         pytest.param(steady(5, start_ms=4000, gap_ms=20), False, id="short answer after a slow start"),
         pytest.param(steady(200, start_ms=60_000, gap_ms=12), False, id="fast answer after silent thinking"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from metrics.tokens import PRIOR_UNITS, TextMeter, TextSize, TokenEstimator, start_factor, text_size
@@ -129,6 +129,8 @@ texts = st.text(alphabet=st.sampled_from("abCD é1,.\n\t  界あк😀-")) | st.
 
 
 @given(texts, st.lists(st.integers(0, 400), max_size=8))
+@example("a  b", [2])
+@example("a \t\n", [2])
 def test_growing_text_measures_as_the_whole(text: str, cuts: list[int]) -> None:
     meter = TextMeter()
     edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
