@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from metrics.columns import RunRecord
-
 from metrics.progress import LengthHistory, ProgressEstimate, ProgressEstimator
+from metrics.record import Mode, RunRecord
 from metrics.token_rate import RateStatus, TokenRateMonitor
 from metrics.tokens import TextMeter, TokenEstimator
-from providers.types import GenerationRequest, RetryScheduled
+from providers.errors import ProviderError
+from providers.types import GenerationRequest, RetryScheduled, StopReason
 
-Mode = Literal["stream", "sync"]
 State = Literal["waiting", "retrying", "thinking", "streaming", "stalled", "done", "stopped", "failed"]
 ENDED: frozenset[State] = frozenset({"done", "stopped", "failed"})
 
@@ -27,6 +26,20 @@ class RunFailure:
     sentence: str
     type: str
     request_id: str | None = None
+    retry_after_s: float | None = None
+
+    @classmethod
+    def of(cls, error: BaseException, request_id: str | None = None) -> RunFailure:
+        """For an error of a provider its own sentence; for any other one that tells nothing of the inside."""
+        if isinstance(error, ProviderError):
+            return cls(
+                sentence=str(error),
+                type=type(error).__name__,
+                request_id=error.request_id or request_id,
+                retry_after_s=error.retry_after_s,
+            )
+        sentence = "The playground itself failed on this run. The log of the server says more."
+        return cls(sentence=sentence, type=type(error).__name__, request_id=request_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +68,7 @@ class RunUpdate:
     retry: RetryScheduled | None = None
     resets: int = 0
     notices: tuple[str, ...] = ()
+    stop_reason: StopReason | None = None
     failure: RunFailure | None = None
     record: RunRecord | None = None
     not_saved: str | None = None
@@ -89,6 +103,7 @@ class LiveFigures:
         self._fit = history.fit(request.model_id, mode, request.system)
         self._monitor = TokenRateMonitor()
         self.observe = self._monitor.observe
+        self._read_to = 0
         self._begin()
 
     def read(self, text: str, now_ns: int) -> Figures:

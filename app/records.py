@@ -2,37 +2,53 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import platform
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from importlib.metadata import version
+from typing import Any, Literal
 
-from metrics.timing import Kind
-from providers.connect import Backend
-from providers.types import Completion
+from metrics.pricing import Price, price
 
-Status = Literal["completed", "interrupted", "cancelled", "failed"]
+from app import __version__
+from metrics.record import Mode, RunRecord, RunStatus, chunks_since, timestamp
+from metrics.timing import Kind, TokenCounts, flags, measure
+from metrics.tokens import ESTIMATOR_VERSION, TokenEstimator, text_size
+from providers.errors import ProviderError
+from providers.types import Completion, GenerationRequest, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLabels:
-    """What a run belongs to. The caller fills in the first five; the runner knows the rest."""
+    """What a run belongs to, as the caller says it."""
 
-    mode: Literal["stream", "sync"]
+    mode: Mode
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     conversation_id: str | None = None
     pair_id: str | None = None
     order_in_pair: int | None = None
-    backend: Backend = "local"
-    simulated: bool = False
-    cold: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a run is answered, as the runner finds it. `cold`: the first call to this model in this process."""
+
+    backend: Literal["aws", "local"]
+    simulated: bool
+    cold: bool
+    region: str | None = None
+    server_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """How a run ended: raw stamps of one clock (ns), the answer as far as it came, and the error if there was one."""
 
-    status: Status
+    status: RunStatus
     completion: Completion
     chunks: tuple[tuple[int, Kind, int], ...]
     started_at: datetime
@@ -41,3 +57,144 @@ class Ending:
     ended_at_ns: int
     error: BaseException | None = None
     resends: int = 0
+
+
+def make_record(
+    request: GenerationRequest,
+    labels: RunLabels,
+    origin: Origin,
+    ending: Ending,
+    estimator: TokenEstimator,
+) -> RunRecord:
+    """The row. `request` is what was sent: without the parameters that the model does not take."""
+    completion, usage = ending.completion, ending.completion.usage or Usage()
+    size = text_size(completion.text)
+    estimated = estimator.estimate(completion.text, request.model_id)
+    reported = usage.output_tokens
+    metrics = measure(
+        stream=labels.mode == "stream",
+        sent_at_ns=ending.sent_at_ns,
+        ended_at_ns=ending.ended_at_ns,
+        headers_at_ns=ending.headers_at_ns,
+        chunks=ending.chunks,
+        tokens=_token_counts(request.model_id, ending, estimator, estimated),
+        server_latency_s=completion.server_timing.latency_s if completion.server_timing else None,
+        complete=ending.status == "completed" and ending.resends == 0,
+    )
+    cost = _cost(usage, request.model_id, origin, ending.started_at)
+    return RunRecord(
+        **dataclasses.asdict(metrics),
+        **_asked(request),
+        **_told(completion, usage),
+        **_failed(ending),
+        run_id=labels.run_id,
+        pair_id=labels.pair_id,
+        order_in_pair=labels.order_in_pair,
+        conversation_id=labels.conversation_id,
+        mode=labels.mode,
+        request_stream=labels.mode == "stream",
+        status=ending.status,
+        started_at=timestamp(ending.started_at),
+        backend=origin.backend,
+        simulated=origin.simulated,
+        region=origin.region,
+        server_address=origin.server_address,
+        chunks=chunks_since(ending.sent_at_ns, ending.chunks),
+        tokens_source="usage" if reported is not None else "estimate" if completion.text else None,
+        tokens_estimated=estimated if completion.text else None,
+        estimator_version=ESTIMATOR_VERSION,
+        text_units=size.units,
+        text_script=size.script,
+        cost_usd=cost.usd,
+        price_model=cost.model,
+        price_source=cost.source,
+        resends=ending.resends,
+        flags=flags(
+            stream=labels.mode == "stream",
+            sent_at_ns=ending.sent_at_ns,
+            chunks=ending.chunks,
+            stop_reason=completion.stop_reason.value if completion.stop_reason else None,
+            resends=ending.resends,
+            cache_read_tokens=usage.cache_read_tokens,
+            cold=origin.cold,
+        ),
+        client=client_versions(),
+    )
+
+
+@functools.cache
+def client_versions() -> Mapping[str, str]:
+    """What measured: versions that can move the figures."""
+    names = ("boto3", "botocore", "urllib3")
+    return {"playground": __version__, "python": platform.python_version()} | {name: version(name) for name in names}
+
+
+def _asked(request: GenerationRequest) -> dict[str, Any]:
+    inference = request.inference
+    return {
+        "request_model": request.model_id,
+        "max_tokens": inference.max_tokens,
+        "temperature": inference.temperature,
+        "top_p": inference.top_p,
+        "stop_sequences": inference.stop_sequences,
+        "system_prompt": request.system,
+        "conversation": tuple({"role": turn.role, "text": turn.text} for turn in request.messages[:-1]),
+        "prompt": request.messages[-1].text,
+    }
+
+
+def _told(completion: Completion, usage: Usage) -> dict[str, Any]:
+    return {
+        "response": completion.text,
+        "reasoning": completion.reasoning,
+        "request_id": completion.request_id,
+        "finish_reasons": (completion.raw_stop_reason,) if completion.raw_stop_reason else (),
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "usage_raw": usage.raw,
+    }
+
+
+def _failed(ending: Ending) -> dict[str, Any]:
+    error = ending.error
+    if error is None:
+        return {}
+    told = error if isinstance(error, ProviderError) else None
+    return {
+        "error_type": type(error).__name__,
+        "error_message": str(told) if told else "The playground itself failed on this run.",
+        "http_status": told.http_status if told else None,
+    }
+
+
+def _token_counts(model_id: str, ending: Ending, estimator: TokenEstimator, estimated: int) -> TokenCounts:
+    completion = ending.completion
+    usage = completion.usage
+    reported = usage.output_tokens if usage else None
+    # Character shares of the count: exact where a model's tokens are about as long all through.
+    chars = sum(length for _, _, length in ending.chunks)
+    visible = sum(length for _, kind, length in ending.chunks if kind == "text")
+    total = estimated + estimator.estimate(completion.reasoning, model_id) if reported is None else reported
+    per_char = total / chars if chars else 0.0
+    first_visible = next((length for _, kind, length in ending.chunks if kind == "text"), None)
+    return TokenCounts(
+        reported=reported,
+        estimated=float(total) if chars else None,
+        visible=per_char * visible if visible else None,
+        first_chunk=max(1.0, per_char * ending.chunks[0][2]) if ending.chunks else None,
+        first_visible=None if first_visible is None else max(1.0, per_char * first_visible),
+    )
+
+
+def _cost(usage: Usage, model_id: str, origin: Origin, at: datetime) -> Price:
+    return price(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        model_id=model_id,
+        region=origin.region,
+        at=at,
+    )

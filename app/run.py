@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from app.live import NS_PER_S, STALLED_AFTER_S, LiveFigures, RunFailure, RunUpdate, State
-from app.records import Ending, RunLabels, Status
-from metrics.columns import RunRecord
+from app.records import Ending, Origin, RunLabels
+from metrics.record import RunRecord, RunStatus
 from metrics.timing import Kind
 from providers.base import Provider
 from providers.cancellation import Cancellation
@@ -62,11 +62,13 @@ class Run:
         provider: Provider,
         request: GenerationRequest,
         labels: RunLabels,
+        origin: Origin,
         live: LiveFigures,
     ) -> None:
         self.id = labels.run_id
         self.request = request
         self.labels = labels
+        self.origin = origin
         self.pieces: list[str] = []
         self.resets = 0
         self._keeper = keeper
@@ -159,7 +161,7 @@ class Run:
             run_id=self.id,
             model_id=self.request.model_id,
             mode=self.labels.mode,
-            simulated=self.labels.simulated,
+            simulated=self.origin.simulated,
             state=self._state(silence_s),
             elapsed_s=(now_ns - self._began_ns) / NS_PER_S,
             text=text,
@@ -202,7 +204,7 @@ class Run:
             self._drain()
         except ProviderError as failure:
             error = failure
-        except Exception as failure:  # noqa: BLE001  # the thread's edge: a bug must still end the run with a row
+        except Exception as failure:  # the thread's edge: a bug must still end the run with a row
             log.exception("Run %s broke", self.id)
             error = failure
         self._finish(error, self._keeper.now_ns())
@@ -271,7 +273,7 @@ class Run:
             self._last = self._final(ending, record, not_saved)
         self._wake()
 
-    def _status(self, error: BaseException | None, completion: Completion) -> Status:
+    def _status(self, error: BaseException | None, completion: Completion) -> RunStatus:
         if error is None and completion.is_complete:
             return "completed"
         if self._canceller.cancelled:
@@ -279,35 +281,24 @@ class Run:
         return "interrupted" if isinstance(error, StreamInterruptedError) else "failed"
 
     def _final(self, ending: Ending, record: RunRecord, not_saved: str | None) -> RunUpdate:
-        states: dict[Status, State] = {
+        states: dict[RunStatus, State] = {
             "completed": "done",
             "cancelled": "stopped",
             "interrupted": "failed",
             "failed": "failed",
         }
-        failed = ending.error is not None and ending.status in ("interrupted", "failed")
+        failed = ending.status in ("interrupted", "failed")
         return dataclasses.replace(
             self._picture(),
             state=states[ending.status],
             elapsed_s=(ending.ended_at_ns - self._began_ns) / NS_PER_S,
-            tokens=record.output_tokens,
+            tokens=record.tokens_estimated if record.output_tokens is None else record.output_tokens,
             tokens_reported=record.tokens_source == "usage",
             rate=None,
             progress=None,
             retry=None,
-            failure=_failure(ending) if failed else None,
+            stop_reason=ending.completion.stop_reason,
+            failure=RunFailure.of(ending.error, ending.completion.request_id) if failed and ending.error else None,
             record=record,
             not_saved=not_saved,
         )
-
-
-def _failure(ending: Ending) -> RunFailure:
-    error = ending.error
-    if isinstance(error, ProviderError):
-        request_id = error.request_id or ending.completion.request_id
-        return RunFailure(sentence=str(error), type=type(error).__name__, request_id=request_id)
-    return RunFailure(
-        sentence="The playground itself failed on this run. The log of the server says more.",
-        type=type(error).__name__,
-        request_id=ending.completion.request_id,
-    )

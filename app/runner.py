@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import threading
 import time
@@ -10,14 +9,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 from app.live import LiveFigures
-from app.records import Ending, RunLabels, make_record
+from app.records import Ending, Origin, RunLabels, make_record
 from app.run import Run
-from metrics.columns import RunRecord
 from metrics.progress import LengthHistory
+from metrics.record import RunRecord
 from metrics.run_log import RunLogError
 from metrics.tokens import TokenEstimator
 from providers.base import Provider
-from providers.connect import Backend
+from providers.connect import BackendStatus
 from providers.model_ids import parse_model_id
 from providers.retry import RetryingProvider, RetryPolicy
 from providers.types import GenerationRequest, StopReason
@@ -30,7 +29,7 @@ class Providers(Protocol):
 
     def provider_for(self, model_id: str) -> Provider: ...
 
-    def backend_of(self, model_id: str) -> Backend: ...
+    def status_of(self, model_id: str) -> BackendStatus: ...
 
 
 class Log(Protocol):
@@ -57,7 +56,7 @@ class Runner:
     ) -> None:
         self._providers = providers
         self._log = run_log
-        self._policy = policy or RetryPolicy()
+        self._policy = policy or RetryPolicy(resume=True, restart=True)
         self._lock = threading.Lock()
         self._called: set[str] = set()
         self._under_way: dict[str, Run] = {}
@@ -65,7 +64,7 @@ class Runner:
         self.estimator = estimator or TokenEstimator()
         self.history = history or LengthHistory()
 
-    def start(self, request: GenerationRequest, labels: RunLabels) -> Run:
+    def start(self, request: GenerationRequest, labels: RunLabels, *, policy: RetryPolicy | None = None) -> Run:
         """Sends `request` on its way and returns at once.
 
         Raises `ValueError` for what the model would refuse and `ConfigurationError` where its backend is not set up;
@@ -73,23 +72,27 @@ class Runner:
         """
         provider = self._providers.provider_for(request.model_id)
         call = provider.prepare(request, stream=labels.mode == "stream")
-        backend = self._providers.backend_of(request.model_id)
-        with self._lock:
-            cold = request.model_id not in self._called
-            self._called.add(request.model_id)
-        labels = dataclasses.replace(
-            labels,
-            backend=backend,
-            simulated=parse_model_id(request.model_id).vendor == "simulated",
-            cold=cold,
-        )
         live = LiveFigures(request, labels.mode, self.estimator, self.history)
-        run = Run(self, RetryingProvider(provider, self._policy), request, labels, live)
+        retrying = RetryingProvider(provider, policy or self._policy)
+        run = Run(self, retrying, call.request, labels, self._origin(request.model_id), live)
         with self._lock:
             self._under_way[run.id] = run
-        log.info("Run %s: %s, %s", run.id, call.operation, request.model_id)
+        log.info("Run %s: %s of %s", run.id, call.operation, request.model_id)
         run.begin()
         return run
+
+    def _origin(self, model_id: str) -> Origin:
+        status = self._providers.status_of(model_id)
+        with self._lock:
+            cold = model_id not in self._called
+            self._called.add(model_id)
+        return Origin(
+            backend=status.backend,
+            simulated=parse_model_id(model_id).vendor == "simulated",
+            cold=cold,
+            region=status.region,
+            server_address=status.endpoint_url,
+        )
 
     def under_way(self) -> tuple[Run, ...]:
         """The runs that have not ended."""
@@ -98,7 +101,7 @@ class Runner:
 
     def finish(self, run: Run, ending: Ending) -> tuple[RunRecord, str | None]:
         """Writes the row of `run`, learns from it, and says why it could not be saved, if so."""
-        record = make_record(run.request, run.labels, ending, estimator=self.estimator)
+        record = make_record(run.request, run.labels, run.origin, ending, self.estimator)
         self._learn(run, ending, record)
         not_saved = None
         try:

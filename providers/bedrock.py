@@ -96,7 +96,9 @@ class BedrockProvider:
             operation = "invoke_model_with_response_stream" if streamed else "invoke_model"
             parameters["body"] = json.dumps(encoded, ensure_ascii=False)
             parameters["contentType"] = parameters["accept"] = "application/json"
-        return family, PreparedCall(operation=operation, parameters=parameters, family=family.name, notices=notices)
+        return family, PreparedCall(
+            operation=operation, parameters=parameters, family=family.name, request=checked, notices=notices
+        )
 
     def _guarded(
         self, family: ModelFamily, call: PreparedCall, canceller: Cancellation | None

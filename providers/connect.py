@@ -264,13 +264,15 @@ class Backends:
             )
             self._aws = BedrockProvider(client, backend="aws", models=aws_models())
 
-    def backend_of(self, model_id: str) -> Backend:
+    def status_of(self, model_id: str) -> BackendStatus:
         """Where `model_id` is served. Raises `UnknownModelError` for what is no model id at all."""
-        return "local" if parse_model_id(model_id).vendor in LOCAL_VENDORS else "aws"
+        if parse_model_id(model_id).vendor in LOCAL_VENDORS:
+            return BackendStatus(backend="local", reason="a model of this machine", endpoint_url=self._local_url)
+        return self.status
 
     def provider_for(self, model_id: str) -> Provider:
         """The provider that serves `model_id`. Raises `UnknownModelError`, `ConfigurationError`."""
-        if self.backend_of(model_id) == "local":
+        if parse_model_id(model_id).vendor in LOCAL_VENDORS:
             return self.local()
         if self._aws is None:
             raise ConfigurationError(

@@ -283,10 +283,12 @@ class PreparedCall:
     """One boto3 call, ready to send: exactly what *View request* shows.
 
     `operation` is the client's method name; `parameters` its keyword arguments (the body of an invoke call is already
-    JSON text). `notices` tell what was left out and why.
+    JSON text). `request` is what was asked as it passed the checks: without the parameters that the model does not
+    take. `notices` tell what was left out and why.
     """
 
     operation: Literal["converse", "converse_stream", "invoke_model", "invoke_model_with_response_stream"]
     parameters: Mapping[str, Any]
     family: str
+    request: GenerationRequest
     notices: tuple[str, ...] = ()

@@ -14,9 +14,9 @@ from providers.types import ReasoningDelta, StreamEvent, TextDelta
 class ReasoningTags:
     """Tells reasoning between tags from the answer after it, over any cut of the text.
 
-    Tags count only before the first visible text, so that an answer may speak about them. White space between
-    the closing tag and the answer belongs to neither. With `opened` the prompt already opened the reasoning, and an answer
-    may begin without the tag.
+    Tags count only before the first visible text, so that an answer may speak about them. White space between the
+    closing tag and the answer belongs to neither. With `opened` the prompt already opened the reasoning, and an
+    answer may begin without the tag.
     """
 
     PAIRS = (("<reasoning>", "</reasoning>"), ("<think>", "</think>"))

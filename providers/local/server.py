@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import logging
 import random
 import threading
@@ -73,8 +72,12 @@ class Service:
         return len(self._stops)
 
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
-        """`work` on a thread; the event loop stays free."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, functools.partial(work, *arguments))
+        """`work` on a thread; the event loop stays free. Raises what it raises."""
+        try:
+            future = self._threads.submit(work, *arguments)
+        except RuntimeError as error:  # the interpreter is on its way out
+            raise ServiceUnavailableError(_SHUTTING_DOWN) from error
+        return await asyncio.wrap_future(future)
 
     @contextlib.asynccontextmanager
     async def answering(self, question: Question, received_s: float, receive: Receive) -> AsyncIterator[Answer]:
