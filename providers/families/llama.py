@@ -90,9 +90,7 @@ class Llama:
     def recognizes(self, body: Json) -> bool:
         """By its own name for the length, or by one of its templates."""
         prompt = body.get("prompt")
-        return "max_gen_len" in body or (
-            isinstance(prompt, str) and ("<|begin_of_text|>" in prompt or "<<SYS>>" in prompt)
-        )
+        return "max_gen_len" in body or (isinstance(prompt, str) and (prompt.startswith(BEGIN) or "<<SYS>>" in prompt))
 
     def parse_request(self, model_id: str, body: Json) -> GenerationRequest:
         """The request that a body asks for; a prompt without a template is one question."""
@@ -161,6 +159,7 @@ def _word(reason: StopReason | None) -> str:
 
 # --- the templates ----------------------------------------------------------------------------------------------------
 
+BEGIN = "<|begin_of_text|>"
 _HEADER_WORDS = re.compile(r"<\|[^|<>\s]{1,40}\|>")
 _INSTRUCT_WORDS = re.compile(r"\[/?INST\]|<</?SYS>>|</?s>")
 """Words that open or close a turn in the templates."""
@@ -182,7 +181,7 @@ class _HeaderTemplate:
             turns[-1] = turns[-1].removesuffix(self.end)
         else:
             turns.append(self._turn("assistant", ""))
-        return "<|begin_of_text|>" + "".join(turns)
+        return BEGIN + "".join(turns)
 
     def _turn(self, role: str, text: str) -> str:
         return f"{self.opening}{role}{self.closing}\n\n{prompts.defused(text, _HEADER_WORDS)}"
@@ -204,6 +203,8 @@ class _HeaderTemplate:
 class _InstructTemplate:
     """Llama 2: a pair of turns stands between `<s>` and `</s>`, the system prompt inside the first question."""
 
+    opening = "[INST] "
+
     def write(self, system: str | None, messages: Sequence[Message]) -> str:
         """The prompt; a trailing assistant turn is left open."""
         parts: list[str] = []
@@ -220,7 +221,7 @@ class _InstructTemplate:
         """The turns that `write` wrote."""
         system: str | None = None
         messages: list[Message] = []
-        for part in prompt.split("[INST] ")[1:]:
+        for part in prompt.split(self.opening)[1:]:
             question, _, answer = part.partition(" [/INST]")
             if question.startswith("<<SYS>>\n"):
                 system, _, question = question.removeprefix("<<SYS>>\n").partition("\n<</SYS>>\n\n")
@@ -243,10 +244,8 @@ def _template(model_id: str) -> _HeaderTemplate | _InstructTemplate:
 
 
 def _read_prompt(prompt: str) -> tuple[str | None, tuple[Message, ...]]:
-    if _LLAMA_3.opening in prompt:
-        return _LLAMA_3.read(prompt)
-    if _LLAMA_4.opening in prompt:
-        return _LLAMA_4.read(prompt)
-    if "[INST] " in prompt:
-        return _LLAMA_2.read(prompt)
+    begin = prompt.removeprefix(BEGIN).removeprefix("<s>")
+    for template in (_LLAMA_3, _LLAMA_4, _LLAMA_2):
+        if begin.startswith(template.opening):
+            return template.read(prompt)
     return None, (Message(role="user", text=prompt),)

@@ -73,10 +73,11 @@ class Nova:
         """By its own fields, or by blocks of text without a type."""
         if body.get("schemaVersion") == SCHEMA_VERSION or "inferenceConfig" in body:
             return True
-        messages = body.get("messages")
-        blocks = messages[0].get("content") if isinstance(messages, list) and messages else None
-        untyped = isinstance(blocks, list) and bool(blocks) and "type" not in blocks[0]
-        return untyped and "anthropic_version" not in body
+        match body.get("messages"):
+            case [{"content": [{"text": str(), **others}, *_]}, *_]:
+                return "type" not in others and "anthropic_version" not in body
+            case _:
+                return False
 
     def parse_request(self, model_id: str, body: Json) -> GenerationRequest:
         """The request that a body asks for."""
