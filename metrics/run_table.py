@@ -110,7 +110,7 @@ def translate_errors(doing: str) -> Iterator[None]:
         yield
     except DBAPIError as exc:
         raise RunLogError(f"The run log could not be {doing}: {exc.orig}") from exc
-    except SQLAlchemyError as exc:
+    except (SQLAlchemyError, OverflowError) as exc:  # the second: SQLite's driver, on integers beyond 64 bits
         raise RunLogError(f"The run log could not be {doing}: {exc}") from exc
 
 

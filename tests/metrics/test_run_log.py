@@ -384,6 +384,12 @@ def test_a_refused_write_says_why_and_nothing_of_the_prompt(log: RunLog, path: P
     assert log.recent() == []
 
 
+def test_a_number_that_no_database_holds(log: RunLog) -> None:
+    with pytest.raises(RunLogError, match="too large"):
+        log.add(record(seed=2**70))
+    assert log.add(record())
+
+
 def test_a_broken_file_is_told_when_reading(log: RunLog, path: Path) -> None:
     raw = sqlite3.connect(path)
     raw.execute("DROP TABLE runs")
