@@ -35,7 +35,7 @@ class Providers(Protocol):
 class Log(Protocol):
     """Where a runner writes its rows; `metrics.run_log.RunLog` is one."""
 
-    def add(self, record: RunRecord) -> None: ...
+    def add(self, record: RunRecord) -> object: ...
 
 
 class Runner:

@@ -137,7 +137,8 @@ class _Attempts:
             yield event
 
     def _one(self, request: GenerationRequest, seam: str) -> Generator[StreamEvent]:
-        """One attempt. `seam` is white space that was cut off a continued text; it goes back unless it comes again."""
+        """One attempt. `seam` is white space that had to be cut off the text that is continued; the watcher has it
+        already, so it is dropped where the continuation begins with it."""
         with contextlib.closing(self._call(request, self._canceller)) as events:
             for event in events:
                 kind = type(event)
@@ -146,8 +147,9 @@ class _Attempts:
                 if kind is TextDelta or kind is ReasoningDelta:
                     self._delivered = True
                     if seam and isinstance(event, TextDelta):
-                        event = event if event.text[:1].isspace() else TextDelta(seam + event.text)
-                        seam = ""
+                        event, seam = TextDelta(event.text.removeprefix(seam)), ""
+                        if not event.text:
+                            continue
                 self._seen.add(event)
                 yield event
 

@@ -1,0 +1,371 @@
+"""The HTTP API: ask, stream, list models, read the run log. Same process and port as the page, same runner.
+
+Bad input is 400 with a sentence that names the field; before the stream faults are statuses, inside it they are events.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.exceptions import HTTPException
+
+from app import __version__
+from app.live import RunFailure, RunUpdate
+from app.records import RunLabels
+from app.run import Run
+from app.services import Services
+from metrics.record import RunRecord
+from metrics.tables import to_csv
+from providers.errors import InvalidValueError, ProviderError
+from providers.retry import RetryPolicy
+from providers.types import GenerationRequest, InferenceConfig, Message
+
+PROGRESS_PER_S = 8.0
+
+STATUSES: Mapping[str, int] = {
+    "InvalidValueError": 400,
+    "InvalidRequestError": 400,
+    "ConfigurationError": 403,
+    "AccessDeniedError": 403,
+    "UnknownModelError": 404,
+    "ModelNotFoundError": 404,
+    "ThrottledError": 429,
+    "QuotaExceededError": 429,
+    "ModelTimeoutError": 504,
+}
+"""Status by error class; every other failure of the service is 502."""
+
+
+class MessageBody(BaseModel):
+    """One turn."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    role: Literal["user", "assistant", "system"]
+    content: str
+
+
+class GenerateBody(BaseModel):
+    """What to ask. Either `prompt`, or `messages` that end with the user's turn, or both."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"prompt": "Why is the sky blue?", "max_tokens": 200, "stream": False}]},
+    )
+    prompt: str | None = Field(None, description="The next user turn.")
+    messages: list[MessageBody] | None = Field(None, description="Earlier turns.")
+    model_id: str | None = Field(None, description="Any id or ARN; the default model where it is left out.")
+    system: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = 500
+    top_p: float | None = None
+    stop_sequences: list[str] = []
+    stream: bool = False
+    resume: Literal["auto", "off"] = "auto"
+
+
+def build_router(services: Services) -> APIRouter:
+    """The routes, on these services."""
+    router = APIRouter()
+
+    @router.get("/healthz", summary="Whether the server is up, and which backend answers")
+    async def healthz() -> dict[str, str | None]:
+        status = services.backends.status
+        return {"status": "ok", "backend": status.backend, "region": status.region, "version": __version__}
+
+    @router.get("/api/models", summary="What can be chosen")
+    async def models() -> dict[str, Any]:
+        return {
+            "models": [
+                {
+                    "id": model.id,
+                    "label": model.label,
+                    "family": model.family,
+                    "backend": model.backend,
+                    "streaming": model.streaming,
+                    "simulated": model.simulated,
+                }
+                for model in services.backends.models()
+            ],
+            "default": services.backends.default_model(),
+        }
+
+    @router.post("/api/generate", summary="Ask a model: a complete answer, or with `stream` an event stream")
+    async def generate(body: GenerateBody, request: Request) -> Response:
+        return await _answer(services, body, request)
+
+    @router.get("/api/generate", summary="The same for EventSource: always an event stream unless stream=false")
+    async def generate_get(
+        request: Request,
+        prompt: str = "",
+        model_id: str | None = None,
+        system: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = 500,
+        top_p: float | None = None,
+        stop_sequences: Annotated[list[str] | None, Query()] = None,
+        stream: bool = True,
+        resume: Literal["auto", "off"] = "auto",
+    ) -> Response:
+        body = GenerateBody(
+            prompt=prompt,
+            messages=None,
+            model_id=model_id,
+            system=system,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            top_p=top_p,
+            stop_sequences=stop_sequences or [],
+            stream=stream,
+            resume=resume,
+        )
+        return await _answer(services, body, request)
+
+    @router.post("/api/generate/stream", summary="Ask a model: always an event stream")
+    async def generate_stream(body: GenerateBody, request: Request) -> Response:
+        return await _answer(services, body.model_copy(update={"stream": True}), request)
+
+    _add_run_log(router, services)
+    return router
+
+
+def _add_run_log(router: APIRouter, services: Services) -> None:
+    """Reading the log. Plain functions: they wait for the database, so they run in threads."""
+
+    @router.get("/api/runs", summary="The run log, newest first, by the columns of docs/metrics.md")
+    def runs(
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        model_id: str | None = None,
+        mode: Literal["stream", "sync"] | None = None,
+        status: Literal["completed", "interrupted", "cancelled", "failed"] | None = None,
+        format: Literal["json", "csv"] = "json",  # the name in the query string
+    ) -> Response:
+        found = services.run_log.recent(limit, model_id=model_id, mode=mode, status=status)
+        rows = [record.to_row() for record in found]
+        if format == "csv":
+            headers = {"Content-Disposition": 'attachment; filename="runs.csv"'}
+            return Response(to_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
+        return JSONResponse({"runs": rows})
+
+    @router.get("/api/runs/{run_id}", summary="One run, with its chunk times")
+    def one_run(run_id: str) -> Response:
+        record = services.run_log.get(run_id)
+        if record is None:
+            raise HTTPException(404, "There is no run with this id.")
+        return JSONResponse(record.to_row())
+
+
+# --- asking -----------------------------------------------------------------------------------------------------------
+
+
+async def _answer(services: Services, body: GenerateBody, request: Request) -> Response:
+    run = services.runner.start(
+        _request(services, body),
+        RunLabels(mode="stream" if body.stream else "sync"),
+        policy=RetryPolicy(resume=True, restart=True) if body.resume == "auto" else RetryPolicy(),
+    )
+    if body.stream:
+        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        return EventSourceResponse(events(run), headers=headers, sep="\n")
+    return await _complete(run, request)
+
+
+def _request(services: Services, body: GenerateBody) -> GenerationRequest:
+    turns = [Message(role=turn.role, text=turn.content) for turn in body.messages or () if turn.role != "system"]
+    system = [turn.content for turn in body.messages or () if turn.role == "system"]
+    if body.prompt is not None and body.prompt.strip():
+        turns.append(Message(role="user", text=body.prompt))
+    if not turns:
+        raise InvalidValueError(
+            "Prompt is required: send `prompt`, or `messages` with at least one turn.", field="prompt"
+        )
+    return GenerationRequest(
+        model_id=body.model_id or services.backends.default_model(),
+        messages=tuple(turns),
+        system=body.system or "\n\n".join(system) or None,
+        inference=InferenceConfig(
+            max_tokens=body.max_tokens,
+            temperature=body.temperature,
+            top_p=body.top_p,
+            stop_sequences=tuple(body.stop_sequences),
+        ),
+    )
+
+
+async def _complete(run: Run, request: Request) -> Response:
+    """Waits for the whole answer; a client that leaves ends the model's work."""
+    try:
+        async with aclosing(run.updates(per_s=10)) as updates:
+            async for update in updates:
+                if update.ended:
+                    return _whole(update)
+                if await request.is_disconnected():
+                    break
+    finally:
+        run.cancel()
+    return Response(status_code=499)  # nobody reads it
+
+
+def _whole(update: RunUpdate) -> Response:
+    if update.failure is not None:
+        return error_response(update.failure)
+    return JSONResponse({"text": update.text, "model_id": update.model_id, **_closing(update)})
+
+
+def _closing(update: RunUpdate) -> dict[str, Any]:
+    record = update.record
+    assert record is not None  # every run that ended has its record
+    return {
+        "latency": record.duration_s,
+        "usage": {
+            "input_tokens": record.input_tokens,
+            "output_tokens": record.output_tokens if record.tokens_source == "usage" else None,
+        },
+        "stop_reason": update.stop_reason,
+        "metrics": figures(record),
+        "run_id": update.run_id,
+    }
+
+
+def figures(record: RunRecord) -> dict[str, float | int | None]:
+    """What was measured, in seconds, tokens per second and US dollars; `None` where it is not defined."""
+    return {
+        "duration_s": record.duration_s,
+        "time_to_first_chunk_s": record.time_to_first_chunk_s,
+        "time_to_visible_s": record.time_to_visible_s,
+        "time_to_last_chunk_s": record.time_to_last_chunk_s,
+        "decode_tokens_per_s": record.decode_tokens_per_s,
+        "output_tokens_per_s": record.output_tokens_per_s,
+        "chunk_count": record.chunk_count,
+        "longest_gap_s": record.inter_chunk_max_s,
+        "server_latency_s": record.server_latency_s,
+        "tokens_estimated": record.tokens_estimated,
+        "cost_usd": record.cost_usd,
+    }
+
+
+# --- events -----------------------------------------------------------------------------------------------------------
+
+
+async def events(run: Run) -> AsyncGenerator[ServerSentEvent]:
+    """A run as server-sent events: unnamed ones carry text and the ending, all others are named.
+
+    Closing the generator, as a client does that goes away, cancels the run.
+    """
+    sent = resets = 0
+    state = ""
+    next_progress_s = 0.0
+    try:
+        async with aclosing(run.updates(each_piece=True)) as updates:
+            async for update in updates:
+                if update.resets > resets:
+                    sent, resets = 0, update.resets
+                    yield _named("reset", {})
+                pieces = run.pieces[sent:]
+                if update.state != state and not update.ended:
+                    state = update.state
+                    yield _named("status", _status(update))
+                for piece in pieces:
+                    yield ServerSentEvent(_json({"text": piece}))
+                sent += len(pieces)
+                if update.ended or update.elapsed_s >= next_progress_s:
+                    next_progress_s = update.elapsed_s + 1 / PROGRESS_PER_S
+                    yield _named("progress", _progress(update))
+            yield ServerSentEvent(_json(_ending(update)))
+    finally:
+        run.cancel()
+
+
+def _status(update: RunUpdate) -> dict[str, Any]:
+    retry = update.retry
+    return {
+        "state": "streaming" if update.state == "thinking" else update.state,
+        "attempt": retry.attempt if retry else 1,
+        "of": retry.of if retry else None,
+        "wait_s": retry.wait_s if retry else None,
+    }
+
+
+def _progress(update: RunUpdate) -> dict[str, Any]:
+    rate, progress = update.rate, update.progress
+    return {
+        "rate": rate.instantaneous_per_s if rate else None,
+        "tokens": update.tokens,
+        "fraction": 1.0 if update.state == "done" else progress.fraction if progress else None,
+        "eta_s": 0.0 if update.state == "done" else progress.eta_s if progress else None,
+    }
+
+
+def _ending(update: RunUpdate) -> dict[str, Any]:
+    if update.failure is not None:
+        failure = update.failure
+        return {"error": failure.sentence, "type": failure.type, "request_id": failure.request_id}
+    if update.state == "stopped":
+        return {"error": "The answer was stopped.", "type": "Cancelled", "request_id": None}
+    return {"done": True, **_closing(update)}
+
+
+def _named(event: str, data: Mapping[str, Any]) -> ServerSentEvent:
+    return ServerSentEvent(_json(data), event=event)
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False)
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def error_response(failure: RunFailure) -> JSONResponse:
+    """The status and body for a failure that happened before anything was sent."""
+    status = STATUSES.get(failure.type, 502)
+    headers = {"Retry-After": str(max(1, round(failure.retry_after_s or 1)))} if status == 429 else None
+    body = {"error": failure.sentence, "type": failure.type, "request_id": failure.request_id}
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """One body for every error: `error` (a sentence), `type`, `request_id`. No input is repeated in it."""
+
+    @app.exception_handler(ProviderError)
+    async def refused(_request: Request, error: ProviderError) -> JSONResponse:
+        return error_response(RunFailure.of(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        return _bad(_sentence(error.errors()[0]), 400, "InvalidValueError")
+
+    @app.exception_handler(HTTPException)
+    async def other(_request: Request, error: HTTPException) -> JSONResponse:
+        return _bad(str(error.detail), error.status_code, "HTTPError")
+
+
+def _bad(sentence: str, status: int, kind: str) -> JSONResponse:
+    return JSONResponse({"error": sentence, "type": kind, "request_id": None}, status_code=status)
+
+
+def _sentence(problem: Mapping[str, Any]) -> str:
+    """A sentence from one of pydantic's problems, without what was sent."""
+    path = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
+    field = ".".join(path)
+    match problem["type"]:
+        case "json_invalid":
+            return "The request body is not valid JSON."
+        case "missing" if not field:
+            return "Request body is required."
+        case "missing":
+            return f"{field} is required."
+        case "extra_forbidden":
+            return f"{field} is not a field of this request."
+        case "model_attributes_type" | "model_type" | "dict_type":
+            return "Request body is required: a JSON object, sent as application/json."
+        case _:
+            return f"{field or 'The request'}: {problem['msg']}."

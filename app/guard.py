@@ -1,0 +1,122 @@
+"""The door: which hosts and origins may come in, how much they may bring, and the headers that every answer wears.
+
+Pure ASGI, so that streams pass through untouched. A web page that the person has open elsewhere must not be able to
+drive a playground on loopback: neither by naming its host otherwise (DNS rebinding) nor by a cross-site request.
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY_BYTES = 1_000_000
+SPENDING_PATHS = ("/api/generate",)
+"""Paths that cost money with any method: checked for GET, too."""
+
+HEADERS = {
+    # Gradio needs inline scripts and compiles its templates; everything remote is shut out, so that a picture in a
+    # model's answer cannot tell anybody that it was read.
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; media-src 'self' data: blob:; "
+        "frame-src 'none'; object-src 'none'; form-action 'self'; base-uri 'self'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Guard:
+    """Wraps the whole application.
+
+    `hosts` are the names under which it may be addressed, without port. Requests from other origins and from other
+    sites are refused wherever they could change or cost something. Bodies above 1 MB are refused.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: frozenset[str]) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        if refusal is not None:
+            await _refuse(send, *refusal)
+            return
+        sized = _Sized(receive)
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    answer.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, sized, dressed)
+        except BodyTooLargeError:
+            await _refuse(send, *_TOO_LARGE)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
+        host = hostname("//" + headers.get("host", ""))
+        if host not in self._hosts:
+            return 400, "The Host header names a machine that this playground does not answer for.", "BadHost"
+        spends = scope["method"] not in ("GET", "HEAD", "OPTIONS") or scope["path"].startswith(SPENDING_PATHS)
+        if spends and self._is_foreign(scope, headers):
+            return 403, "This request comes from another site, which may not use this playground.", "ForeignOrigin"
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > MAX_BODY_BYTES:
+            return _TOO_LARGE
+        return None
+
+    def _is_foreign(self, scope: Scope, headers: Headers) -> bool:
+        if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return True
+        origin = headers.get("origin")
+        return origin is not None and urlsplit(origin).netloc != headers.get("host")
+
+
+_TOO_LARGE = (413, "The request is larger than 1 MB. Send less at once.", "BodyTooLarge")
+
+
+class BodyTooLargeError(Exception):
+    """A chunked body went past the limit."""
+
+
+class _Sized:
+    """Counts a body that does not tell its length."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._bytes = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._bytes += len(message.get("body", b""))
+        if self._bytes > MAX_BODY_BYTES:
+            raise BodyTooLargeError
+        return message
+
+
+def hostname(url: str) -> str:
+    """The host in `url`, without port; empty where there is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+async def _refuse(send: Send, status: int, sentence: str, kind: str) -> None:
+    body = json.dumps({"error": sentence, "type": kind, "request_id": None}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

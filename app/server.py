@@ -1,0 +1,138 @@
+"""The web server: FastAPI with the API, Gradio mounted last at `/`, the guard around both, uvicorn underneath."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import sys
+import webbrowser
+from collections.abc import AsyncIterator
+from types import FrameType
+
+# Gradio asks its maker's servers for news unless this is set before it is imported.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from app import __version__
+from app.api import add_error_handlers, build_router
+from app.conversations import Conversations
+from app.guard import Guard
+from app.runner import Runner
+from app.services import Services
+from app.settings import Settings
+from app.ui.page import build_page, page_options
+from metrics.run_log import RunLog, RunLogError
+from providers.connect import Backends
+from providers.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def build_services(settings: Settings) -> Services:
+    """One of each. Raises `ConfigurationError` for the backend, `RunLogError` for the log."""
+    backends = Backends(
+        settings.backend, region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url
+    )
+    run_log = RunLog(settings.log_url)
+    runner = Runner(backends, run_log)
+    runner.estimator.restore(run_log.token_counts())
+    for model_id, mode, system, chars, capped in run_log.finished_lengths():
+        runner.history.add(model_id, mode, system, chars, capped=capped)
+    return Services(runner=runner, backends=backends, run_log=run_log, conversations=Conversations())
+
+
+def build_app(services: Services, *, hosts: frozenset[str] = LOOPBACK) -> ASGIApp:
+    """The whole application. `hosts` are the names that it answers to."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        services.runner.close()
+        services.backends.close()
+        services.run_log.close()
+
+    app = FastAPI(
+        title="Streaming playground for Amazon Bedrock",
+        version=__version__,
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    add_error_handlers(app)
+    app.include_router(build_router(services))
+    page = build_page(services)
+    gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        show_error=False,
+        run_history=False,
+        footer_links=[],
+        allowed_paths=[],
+        max_file_size="1mb",
+        ssr_mode=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        pwa=False,
+        **page_options(),
+    )
+    # Gradio checks the file paths that a browser sends only for an app that was launched; a mounted one never is.
+    page.has_launched = True
+    return Guard(app, hosts=hosts)
+
+
+class _Server(uvicorn.Server):
+    """Stops the runs before it waits for their streams to end."""
+
+    def __init__(self, config: uvicorn.Config, runner: Runner) -> None:
+        super().__init__(config)
+        self._runner = runner
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        for run in self._runner.under_way():
+            run.cancel()
+        super().handle_exit(sig, frame)
+
+
+def serve(settings: Settings) -> int:
+    """Serves until it is told to stop; gives the exit status."""
+    try:
+        services = build_services(settings)
+        listener = _listen(settings.host, settings.port)
+    except (ConfigurationError, RunLogError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    host, port = listener.getsockname()[:2]
+    config = uvicorn.Config(
+        build_app(services, hosts=LOOPBACK | {settings.host}),
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+    url = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
+    status = services.backends.status
+    where = f"AWS, {status.region}" if status.backend == "aws" else "this machine"
+    sys.stdout.write(f"Streaming playground: {url}\nAnswers come from {where} ({status.reason}).\n")
+    sys.stdout.flush()
+    log.info("Backend %s: %s", status.backend, status.reason)
+    if settings.open_browser:
+        webbrowser.open(url)
+    _Server(config, services.runner).run(sockets=[listener])
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise OSError(
+            f"Cannot listen on {host} port {port}: {error.strerror}. Choose another port with --port."
+        ) from error
