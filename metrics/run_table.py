@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
 
 from metrics.record import RunRecord
 
@@ -82,7 +82,8 @@ sa.Index("ix_runs_pair_id", runs.c.pair_id)
 
 
 def open_engine(url: str) -> sa.Engine:
-    """An engine for `url`. A SQLite file is made first, readable by its owner alone.
+    """An engine for `url`. A SQLite file is made first, readable by its owner alone. Errors and logs of the engine do
+    not show parameters, because these hold people's prompts.
 
     Raises `RunLogError` where the URL is none, its driver is missing, or the file cannot be made.
     """
@@ -91,9 +92,10 @@ def open_engine(url: str) -> sa.Engine:
         is_sqlite = parsed.get_backend_name() == "sqlite"
         in_memory = is_sqlite and parsed.database in (None, "", ":memory:")
         if in_memory:
-            engine = sa.create_engine(parsed, poolclass=sa.StaticPool, connect_args={"check_same_thread": False})
+            threads = {"check_same_thread": False}
+            engine = sa.create_engine(parsed, hide_parameters=True, poolclass=sa.StaticPool, connect_args=threads)
         else:
-            engine = sa.create_engine(parsed)
+            engine = sa.create_engine(parsed, hide_parameters=True)
     except (ArgumentError, ImportError) as exc:
         raise RunLogError(f"The run log's address cannot be used: {exc}") from exc
     if is_sqlite:
@@ -105,10 +107,10 @@ def open_engine(url: str) -> sa.Engine:
 
 @contextmanager
 def translate_errors(doing: str) -> Iterator[None]:
-    """Turns SQLAlchemy's errors into `RunLogError`, without the statement: its parameters hold people's prompts."""
+    """Turns SQLAlchemy's errors into `RunLogError`, without the statement."""
     try:
         yield
-    except DBAPIError as exc:
+    except StatementError as exc:
         raise RunLogError(f"The run log could not be {doing}: {exc.orig}") from exc
     except (SQLAlchemyError, OverflowError) as exc:  # the second: SQLite's driver, on integers beyond 64 bits
         raise RunLogError(f"The run log could not be {doing}: {exc}") from exc

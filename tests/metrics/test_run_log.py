@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -381,7 +382,14 @@ def test_a_refused_write_says_why_and_nothing_of_the_prompt(log: RunLog, path: P
     with pytest.raises(RunLogError) as raised:
         log.add(record(prompt="my secret plan"))
     assert str(raised.value) == "The run log could not be written: the disk is full"
+    assert "secret plan" not in "".join(traceback.format_exception(raised.value))
     assert log.recent() == []
+
+
+def test_a_value_that_is_no_json_says_nothing_of_the_prompt(log: RunLog) -> None:
+    with pytest.raises(RunLogError) as raised:
+        log.add(record(prompt="my secret plan", usage_raw={"oops": object()}))
+    assert "secret plan" not in "".join(traceback.format_exception(raised.value))
 
 
 def test_a_number_that_no_database_holds(log: RunLog) -> None:
