@@ -10,12 +10,14 @@ import pytest
 from providers import errors
 from providers.bedrock import BedrockProvider
 from providers.cancellation import Cancellation
+from providers.connect import local_client
 from providers.local.event_stream import event_frame, exception_frame
 from providers.types import (
     MessageStart,
     MessageStop,
     ServerTiming,
     StopReason,
+    StreamEvent,
     TextDelta,
     Usage,
     accumulate,
@@ -127,10 +129,9 @@ CUTS = {
 @pytest.mark.parametrize("cut", CUTS)
 def test_a_cut_stream_keeps_what_arrived(wire: WireServer, provider: BedrockProvider, cut: str) -> None:
     wire.reply_with(CUTS[cut])
-    got = []
+    got: list[StreamEvent] = []
     with pytest.raises(errors.StreamInterruptedError) as caught:
-        for event in provider.stream(ask()):
-            got.append(event)
+        got.extend(provider.stream(ask()))
     # Over a reset the system may drop what it had not read yet; never more than arrived, never anything else.
     assert "Hello".startswith(caught.value.partial.text)
     assert caught.value.partial.text == accumulate(got).text
@@ -169,7 +170,12 @@ def test_a_page_in_place_of_frames_is_told_apart(wire: WireServer, provider: Bed
     ("status", "code", "message", "kind"),
     [
         ("400 Bad Request", "ValidationException", "Input is too long.", errors.InvalidRequestError),
-        ("400 Bad Request", "ValidationException", "The provided model identifier is invalid.", errors.ModelNotFoundError),
+        (
+            "400 Bad Request",
+            "ValidationException",
+            "The provided model identifier is invalid.",
+            errors.ModelNotFoundError,
+        ),
         ("403 Forbidden", "AccessDeniedException", "You don't have access.", errors.AccessDeniedError),
         ("403 Forbidden", "ExpiredTokenException", "The security token is expired", errors.AccessDeniedError),
         ("404 Not Found", "ResourceNotFoundException", "End of its life.", errors.ModelNotFoundError),
@@ -200,9 +206,7 @@ def test_refusals_have_their_class_and_say_what_to_do(
     assert len(wire.asked) == 1  # botocore's own retries are off
 
 
-def test_nobody_listens(wire: WireServer) -> None:
-    from providers.connect import local_client
-
+def test_nobody_listens() -> None:
     nobody = BedrockProvider(local_client("http://127.0.0.1:9"))
     with pytest.raises(errors.ConnectionFailedError, match="connection to the service failed"):
         list(nobody.stream(ask()))

@@ -147,8 +147,7 @@ def test_otherwise_the_interruption_is_raised_with_what_there_is(wire: WireServe
     wire.reply_with(CUT, ANSWER)
     got: list[StreamEvent] = []
     with pytest.raises(errors.StreamInterruptedError) as caught:
-        for event in retrying(provider, RetryPolicy()).stream(ask()):
-            got.append(event)
+        got.extend(retrying(provider, RetryPolicy()).stream(ask()))
     assert caught.value.partial.text == "Hello, wor" == accumulate(got).text
     assert len(wire.asked) == 1
 

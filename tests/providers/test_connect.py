@@ -1,0 +1,99 @@
+"""Which backend answers, and that keys go where they belong."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from providers.connect import Backends, choose_backend, configured_endpoint, make_session
+from providers.errors import ConfigurationError
+from providers.types import TextDelta
+from tests.providers.conftest import ask
+from tests.wire import WireServer, stop_frames, stream, text_frames
+
+ANSWER = stream([*text_frames("Hel", "lo"), *stop_frames()])
+
+
+def choose(choice: str = "auto", **given: str | None) -> tuple[str, str]:
+    told = {"region": None, "profile": None, "endpoint_url": None} | given
+    status, _ = choose_backend(choice, **told)  # type: ignore[arg-type]  # tests name the choice
+    return status.backend, status.reason
+
+
+def test_without_credentials_it_is_this_machine() -> None:
+    assert choose() == ("local", "no AWS credentials found")
+
+
+def test_credentials_in_the_environment_mean_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    assert choose() == ("aws", "credentials from the environment")
+
+
+def test_a_bedrock_api_key_means_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "test")
+    assert choose() == ("aws", "Bedrock API key in the environment")
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"])
+def test_an_endpoint_in_the_environment_means_aws(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert choose() == ("aws", "endpoint set by hand")
+    assert configured_endpoint(make_session(None)) == "http://127.0.0.1:9"
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    assert choose()[0] == "local"
+
+
+def test_asking_for_aws_by_name_without_credentials_says_what_to_do() -> None:
+    with pytest.raises(ConfigurationError, match="aws configure"):
+        choose("aws")
+
+
+def test_a_profile_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="no-such-profile"):
+        choose(profile="no-such-profile")
+
+
+def test_the_endpoint_of_the_environment_is_used_as_aws_would_be(
+    wire: WireServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", wire.url)
+    wire.reply_with(ANSWER)
+    backends = Backends("auto")
+    assert backends.status.endpoint_url == wire.url
+    events = backends.provider_for("us.amazon.nova-lite-v1:0").stream(ask())
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "Hello"
+    assert "AWS4-HMAC-SHA256" in wire.asked[0].headers["authorization"]
+
+
+def test_the_models_of_this_machine_are_offered_beside_aws(wire: WireServer) -> None:
+    backends = Backends("auto", endpoint_url=wire.url)
+    offered = {model.backend for model in backends.models()}
+    assert offered == {"aws", "local"}
+    assert backends.status_of("local.smollm2-135m-instruct").backend == "local"
+
+
+def test_real_keys_never_reach_the_local_endpoint(wire: WireServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "the-real-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-real-secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "the-real-session")
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "the-real-bearer")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # a proxy must not see prompts for this machine either
+    wire.reply_with(ANSWER)
+    backends = Backends("auto", local_url=wire.url)
+    list(backends.provider_for("local.smollm2-135m-instruct").stream(ask("local.smollm2-135m-instruct")))
+    assert "the-real" not in str(wire.asked[0].headers)
+
+
+def test_a_model_of_aws_without_aws_says_what_to_do() -> None:
+    with pytest.raises(ConfigurationError, match="without an AWS account"):
+        Backends("local").provider_for("us.amazon.nova-lite-v1:0")
+
+
+def test_choosing_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a connection was made while choosing the backend")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert choose()[0] == "local"
