@@ -28,13 +28,20 @@ _CLOSE_TIMEOUT_S = 10.0
 class LocalEndpoint:
     """A Bedrock-compatible endpoint on a thread of this process, up when the constructor returns.
 
-    `port` 0 takes a free one. The model is not loaded before it is asked. Use it as a context manager, or `close` it.
-    Raises `OSError` where the port is taken.
+    `port` 0 takes a free one. `stand_in` answers to the ids of Bedrock's models. The model is not loaded before it is
+    asked. Use it as a context manager, or `close` it. Raises `OSError` where the port is taken.
     """
 
-    def __init__(self, port: int = 0, *, engine: Engine | None = None, profiles: Iterable[Profile] = PROFILES) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        engine: Engine | None = None,
+        profiles: Iterable[Profile] = PROFILES,
+        stand_in: str = MODEL_ID,
+    ) -> None:
         self.engine = engine or Engine()
-        self._service = _service(self.engine, profiles)
+        self._service = _service(self.engine, profiles, stand_in)
         listener = _listen(port)
         self.port: int = listener.getsockname()[1]
         self.url = f"http://{HOST}:{self.port}"
@@ -71,7 +78,7 @@ def serve(port: int, *, on_start: Callable[[str], object] | None = None) -> None
     Raises `OSError` where the port is taken.
     """
     engine = Engine()
-    service = _service(engine, PROFILES)
+    service = _service(engine, PROFILES, MODEL_ID)
     listener = _listen(port)
     if on_start is not None:
         on_start(f"http://{HOST}:{listener.getsockname()[1]}")
@@ -110,10 +117,10 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _service(engine: Engine, profiles: Iterable[Profile]) -> Service:
+def _service(engine: Engine, profiles: Iterable[Profile], stand_in: str) -> Service:
     models: dict[str, Model] = {MODEL_ID: engine}
     models.update((profile.id, SimulatedModel(profile)) for profile in profiles)
-    return Service(models, MODEL_ID)
+    return Service(models, stand_in)
 
 
 def _listen(port: int) -> socket.socket:

@@ -7,6 +7,7 @@ import http.client
 import itertools
 import json
 import socket
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from tests.conftest import make_client
 from tests.providers.local.patience import eventually
 
 QUICK = Profile(id="simulated.quick", label="", time_to_first_token_s=0.1, tokens_per_s=100, length_tokens=60)
+PACED = Profile(id="simulated.paced", label="", time_to_first_token_s=0.1, tokens_per_s=25, length_tokens=60)
 ENDLESS = Profile(id="simulated.endless", label="", time_to_first_token_s=0.0, tokens_per_s=100, length_tokens=9000)
 SILENT = Profile(id="simulated.silent", label="", time_to_first_token_s=60, tokens_per_s=10, length_tokens=60)
 FRAGILE = Profile(
@@ -52,7 +54,7 @@ INVOKE_BODIES: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def fast() -> Iterator[LocalEndpoint]:
     """An endpoint with simulated models made for these tests."""
-    with LocalEndpoint(engine=Engine(), profiles=(QUICK, ENDLESS, SILENT, FRAGILE)) as running:
+    with LocalEndpoint(engine=Engine(), profiles=(QUICK, PACED, ENDLESS, SILENT, FRAGILE)) as running:
         yield running
 
 
@@ -156,16 +158,27 @@ def test_an_open_assistant_turn_is_continued(runtime_client: Any) -> None:
 
 
 def arrival_times_s(events: Any) -> list[float]:
-    return [time.monotonic() for event in events if "contentBlockDelta" in event]
+    """When each delta was there, of a ConverseStream or of chunks in Claude's shape."""
+    return [
+        time.monotonic()
+        for event in events
+        if "contentBlockDelta" in event or b"content_block_delta" in event.get("chunk", {}).get("bytes", b"")
+    ]
 
 
-def test_simulated_deltas_arrive_when_they_are_due(fast_client: Any) -> None:
+@pytest.mark.parametrize("api", ["converse", "invoke"])
+def test_simulated_deltas_arrive_when_they_are_due(fast_client: Any, api: str) -> None:
+    body = json.dumps(INVOKE_BODIES[CLAUDE] | {"max_tokens": 12})
     start_s = time.monotonic()
-    times = arrival_times_s(fast_client.converse_stream(**converse(QUICK.id, maxTokens=40))["stream"])
-    assert len(times) == 40
-    late_s = [at_s - start_s - QUICK.due_s(token) for token, at_s in enumerate(times)]
+    if api == "converse":
+        events = fast_client.converse_stream(**converse(PACED.id, maxTokens=12))["stream"]
+    else:
+        events = fast_client.invoke_model_with_response_stream(modelId=PACED.id, body=body)["body"]
+    times = arrival_times_s(events)
+    assert len(times) == 12
+    late_s = [at_s - start_s - PACED.due_s(token) for token, at_s in enumerate(times)]
     assert min(late_s) >= 0
-    assert sorted(late_s)[len(late_s) // 2] < 0.05
+    assert statistics.median(late_s) < 0.8 / PACED.tokens_per_s  # nothing is held back until the next token
 
 
 def test_real_deltas_arrive_one_after_another(runtime_client: Any) -> None:
@@ -396,7 +409,7 @@ def test_the_front_page_says_what_this_is(fast: LocalEndpoint) -> None:
     status, _, body = request(fast, "GET", "/")
     about = json.loads(body)
     assert status == 200
-    assert about["models"] == [MODEL_ID, QUICK.id, ENDLESS.id, SILENT.id, FRAGILE.id]
+    assert about["models"] == [MODEL_ID, QUICK.id, PACED.id, ENDLESS.id, SILENT.id, FRAGILE.id]
 
 
 def test_frames_are_padded_and_chunked(fast: LocalEndpoint) -> None:
