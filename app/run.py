@@ -25,8 +25,8 @@ from providers.errors import ProviderError, StreamInterruptedError
 from providers.types import (
     Accumulator,
     Completion,
-    GenerationRequest,
     MessageStart,
+    PreparedCall,
     ReasoningDelta,
     Resumed,
     RetryScheduled,
@@ -60,13 +60,14 @@ class Run:
         self,
         keeper: Keeper,
         provider: Provider,
-        request: GenerationRequest,
+        call: PreparedCall,
         labels: RunLabels,
         origin: Origin,
         live: LiveFigures,
     ) -> None:
         self.id = labels.run_id
-        self.request = request
+        self.request = call.request
+        self._notices = call.notices
         self.labels = labels
         self.origin = origin
         self.pieces: list[str] = []
@@ -173,7 +174,7 @@ class Run:
             progress=figures.progress if figures else None,
             retry=self._retry,
             resets=self.resets,
-            notices=self._start.notices if self._start else (),
+            notices=self._notices,
         )
 
     def _state(self, silence_s: float | None) -> State:

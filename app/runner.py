@@ -74,7 +74,7 @@ class Runner:
         call = provider.prepare(request, stream=labels.mode == "stream")
         live = LiveFigures(request, labels.mode, self.estimator, self.history)
         retrying = RetryingProvider(provider, policy or self._policy)
-        run = Run(self, retrying, call.request, labels, self._origin(request.model_id), live)
+        run = Run(self, retrying, call, labels, self._origin(request.model_id), live)
         with self._lock:
             self._under_way[run.id] = run
         log.info("Run %s: %s of %s", run.id, call.operation, request.model_id)

@@ -149,7 +149,6 @@ class BedrockProvider:
             sent_at_ns=sent_at_ns,
             headers_at_ns=headers_at_ns,
             request_id=response.get("ResponseMetadata", {}).get("RequestId"),
-            notices=call.notices,
         )
         if call.operation == "converse":
             body = {key: value for key, value in response.items() if key != "ResponseMetadata"}

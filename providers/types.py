@@ -77,14 +77,12 @@ class MessageStart:
     """The service accepted the call: a stream is open, or the complete answer is in hand.
 
     `sent_at_ns` and `headers_at_ns` are `perf_counter_ns` readings taken right before the boto3 call and right after
-    it returned. `notices` are sentences for the person: parameters left out, a model past its end of life. `body` is
-    the complete answer as the service sent it, parsed; empty for a stream.
+    it returned. `body` is the complete answer as the service sent it, parsed; empty for a stream.
     """
 
     sent_at_ns: int
     headers_at_ns: int
     request_id: str | None = None
-    notices: tuple[str, ...] = ()
     body: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
@@ -166,7 +164,6 @@ class Completion:
     stop_reason: StopReason | None = None
     raw_stop_reason: str | None = None
     request_id: str | None = None
-    notices: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -220,7 +217,6 @@ class Accumulator:
             stop_reason=stop.reason if stop else None,
             raw_stop_reason=stop.raw_reason if stop else None,
             request_id=start.request_id if start else None,
-            notices=start.notices if start else (),
         )
 
 
@@ -284,7 +280,7 @@ class PreparedCall:
 
     `operation` is the client's method name; `parameters` its keyword arguments (the body of an invoke call is already
     JSON text). `request` is what was asked as it passed the checks: without the parameters that the model does not
-    take. `notices` tell what was left out and why.
+    take. `notices` are sentences for the person: what was left out and why, a model past its end of life.
     """
 
     operation: Literal["converse", "converse_stream", "invoke_model", "invoke_model_with_response_stream"]

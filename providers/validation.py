@@ -6,7 +6,6 @@ take at all is left out, and the caller is told. What passes here can be encoded
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from dataclasses import replace
@@ -157,14 +156,14 @@ def _within(value: Any, allowed: Range | None, field: str, model: str, notices: 
         notices.append(f"{model} does not take {field}; it was left out.")
         return None
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not allowed.low <= value <= allowed.high:
+    if not number or not allowed.low <= value <= allowed.high:  # NaN lies in no range
         kind = "" if number else "a number "
         raise InvalidValueError(
             f"{field} must be {kind}between {allowed.low:g} and {allowed.high:g} for {model}; "
             f"you gave {_shown(value)}.",
             field=field,
         )
-    return float(value) if isinstance(value, float) else value
+    return value
 
 
 def _checked_max_tokens(value: Any, capabilities: Capabilities, model: str) -> int | None:
@@ -199,5 +198,7 @@ def _checked_stops(value: Any, capabilities: Capabilities, model: str, notices: 
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, int) and abs(value) > 10**18:
+        return "a huge number"
     text = f"{value:g}" if isinstance(value, float) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
