@@ -149,7 +149,7 @@ def _checked_inference(
     )
 
 
-def _within(value: Any, allowed: Range | None, field: str, model: str, notices: list[str]) -> float | None:
+def _within(value: float | None, allowed: Range | None, field: str, model: str, notices: list[str]) -> float | None:
     if value is None:
         return None
     if allowed is None:
