@@ -342,6 +342,15 @@ def test_a_character_cut_in_halves_is_joined(family: ModelFamily) -> None:
 
 
 @each_family
+@pytest.mark.parametrize("text", ["<", "<thin", "</think", "a < b"])
+def test_what_looks_like_half_a_tag_is_not_lost_at_the_end(family: ModelFamily, text: str) -> None:
+    events = answer([*text], [], StopReason.END_TURN)
+    chunks = over_the_wire(list(server(family).write_stream(iter(events))))
+    assert accumulate(stream(family, chunks)).text == text
+    assert accumulate(family.decode_body(over_the_wire(server(family).write_body(accumulate(events))))).text == text
+
+
+@each_family
 def test_a_server_that_is_cut_off_writes_no_end(family: ModelFamily) -> None:
     events = answer(["Red", ", blue."], [], StopReason.END_TURN)[:-1]
     completion = accumulate(stream(family, over_the_wire(list(server(family).write_stream(iter(events))))))

@@ -95,7 +95,7 @@ def test_cohere_without_the_flag_streams_the_whole_answer_in_one_chunk() -> None
 
 
 def test_only_the_first_of_several_answers_counts() -> None:
-    chunks = [
+    chunks: list[Any] = [
         {"choices": [{"index": 1, "delta": {"content": "no"}, "finish_reason": "stop"}]},
         {"choices": [{"index": 0, "delta": {"content": "Red"}, "finish_reason": None}]},
     ]
@@ -116,7 +116,7 @@ def test_a_stop_sequence_of_the_caller_is_told_from_the_end_of_a_turn() -> None:
 
 
 def test_unknown_members_of_converse_and_redacted_bytes_are_passed_over() -> None:
-    chunks = [
+    chunks: list[Any] = [
         {"contentBlockDelta": {"delta": {"SDK_UNKNOWN_MEMBER": {"name": "novelty"}}}},
         {"contentBlockDelta": {"delta": {"reasoningContent": {"redactedContent": b"x"}}}},
         {"contentBlockDelta": {"delta": {"toolUse": {"input": "{}"}}}},
