@@ -18,12 +18,14 @@ WIRE = Path(__file__).parent / "wire"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One file. `terminal_chunk` is the index of the chunk that proves that the answer ended."""
+    """One file. `terminal_chunk` is the index of the chunk that proves that the answer ended; `recognized_by` the
+    family that takes such a body where the id names none."""
 
     name: str
     source: str
     basis: Literal["recorded", "documented"]
     family: str
+    recognized_by: str
     model_id: str
     request: GenerationRequest
     encoded: dict[str, Any]
@@ -71,6 +73,7 @@ def _read(path: Path) -> Sample:
         source=raw["source"],
         basis=raw["basis"],
         family=raw["family"],
+        recognized_by=raw.get("recognized_by", raw["family"]),
         model_id=raw["model_id"],
         request=request,
         encoded=raw["encoded"],
