@@ -55,13 +55,15 @@ class ModelFamily(Protocol):
     def encode(self, request: GenerationRequest, *, stream: bool) -> dict[str, Any]:
         """The body of an invoke call, or the keyword arguments of a Converse call without `modelId`.
 
-        The request was checked against `capabilities` before: parameters that the model refuses are `None` here.
+        The request was checked against `capabilities` before: parameters that the model refuses are `None` here. Its
+        `model_id` may be bare or as it was given; `Resolved.encode` makes it bare.
         """
 
     def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
-        """Events from the chunks of a stream (for Converse: from its event dicts), ending with one `MessageStop`
-        where the terminal marker was seen. Raises `DecodeError` where text would be lost. Never emits empty
-        `TextDelta`s, nor `MessageStart`. `amazon-bedrock-invocationMetrics` is read by the caller, not here.
+        """Events from the chunks of a stream (for Converse: from its event dicts). Where the terminal marker was seen
+        there is one `MessageStop`, at once; after it come usage and timing only. Raises `DecodeError` where text would
+        be lost. Never emits empty `TextDelta`s, nor `MessageStart`. `amazon-bedrock-invocationMetrics` is read by the
+        caller, not here.
         """
 
     def decode_body(self, body: Json) -> Iterator[StreamEvent]:

@@ -16,11 +16,11 @@ from providers.families.claude_text import ClaudeText
 from providers.families.cohere import Cohere
 from providers.families.cohere_r import CohereR
 from providers.families.converse import Converse, over_converse
-from providers.families.deepseek import DeepSeek
+from providers.families.deepseek import DeepSeek, DeepSeekChat
 from providers.families.jamba import Jamba
 from providers.families.jurassic import Jurassic
 from providers.families.llama import Llama
-from providers.families.mistral import Mistral
+from providers.families.mistral import Mistral, MistralChat
 from providers.families.nova import Nova
 from providers.families.openai import OpenAi
 from providers.families.titan import Titan
@@ -47,6 +47,14 @@ FAMILIES: tuple[ModelFamily, ...] = (
     CONVERSE,
 )
 """Every wire shape. The order does not matter: the longest prefix decides."""
+
+VARIANTS: tuple[ModelFamily, ...] = (
+    DeepSeekChat(),
+    MistralChat(),
+)
+"""Second shapes under the word of a family; the id decides between the two."""
+
+ALL_SHAPES = FAMILIES + VARIANTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +92,7 @@ def resolve(
     """
     model = parse_model_id(model_id)
     known = _known(model, underlying)
-    own = family_named(family) if family else _own_family(known)
+    own = family_named(family, known.bare) if family else _own_family(known)
     if api not in ("auto", "invoke", "converse"):
         raise InvalidValueError(f"api must be auto, invoke or converse; you gave {api!r}.", field="api")
     if api == "converse" or (own is None and api == "auto" and model.opaque):
@@ -102,15 +110,18 @@ def resolve(
     return Resolved(family=own, model=model, bare=known.bare, capabilities=own.capabilities(known.bare))
 
 
-def family_named(word: str) -> ModelFamily:
-    """The family with this name. Raises `InvalidValueError` that lists the names."""
+def family_named(word: str, bare: str = "") -> ModelFamily:
+    """The family with this name, or that variant of it whose prefix `bare` has.
+
+    Raises `InvalidValueError` that lists the names.
+    """
     for family in FAMILIES:
         if family.name == word:
-            return family
+            return family_by_prefix(bare, [each for each in ALL_SHAPES if each.name == word]) or family
     raise InvalidValueError(f"family must be one of {_words()}; you gave {word!r}.", field="family")
 
 
-def family_by_prefix(bare: str, families: Sequence[ModelFamily] = FAMILIES) -> ModelFamily | None:
+def family_by_prefix(bare: str, families: Sequence[ModelFamily] = ALL_SHAPES) -> ModelFamily | None:
     """The family with the longest prefix of a bare model id."""
     matches = [(len(prefix), family) for family in families for prefix in family.prefixes if bare.startswith(prefix)]
     return max(matches, key=lambda match: match[0])[1] if matches else None

@@ -1,14 +1,14 @@
 """The chat-completions shape, in both directions: what OpenAI, and most newer vendors after it, speak.
 
-No family by itself: `openai.py` is the plain one; Mistral's chat models, Jamba, DeepSeek V3 and Palmyra differ in
-small things and use these functions. Source: OpenAI's API reference for chat completions, and recorded InvokeModel
-bodies of gpt-oss and Qwen in opentelemetry-python-contrib and llama-stack, read 2026-11-22.
+No family by itself but what several are made of: `openai.py` is the plain one; Mistral's chat models, Jamba,
+DeepSeek V3 and Palmyra differ in small things. Source: OpenAI's API reference for chat completions, and recordings of
+gpt-oss on Bedrock in llama-stack, read 2026-11-22.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 from providers.base import Json
 from providers.families import fields, pieces
@@ -49,19 +49,97 @@ _WORDS = {
 }
 
 
-def encode(request: GenerationRequest, *, max_tokens: str = "max_tokens", stop: str = "stop") -> dict[str, Any]:
-    """The body; a system prompt is the first message. `max_tokens` and `stop` are the fields' names."""
-    settings = request.inference
-    messages = [{"role": "system", "content": request.system}] if request.system else []
-    messages += [{"role": turn.role, "content": turn.text} for turn in request.messages]
-    body: dict[str, Any] = {
-        "messages": messages,
-        max_tokens: settings.max_tokens,
-        "temperature": settings.temperature,
-        "top_p": settings.top_p,
-        stop: list(settings.stop_sequences) or None,
-    }
-    return pieces.merged(pieces.present(body), request.extra)
+class ChatCompletions:
+    """A family in this shape. A subclass says its `name`, its `prefixes` and the facts of its models."""
+
+    name: str
+    prefixes: tuple[str, ...]
+    api: Literal["invoke", "converse"] = "invoke"
+    part: Literal["delta", "message"] = "delta"
+    """Where the chunks that we write hold their text; both are read."""
+    reason_field: Literal["finish_reason", "stop_reason"] = "finish_reason"
+    """The same for the reason of the end."""
+
+    def encode(self, request: GenerationRequest, *, stream: bool) -> dict[str, Any]:
+        """The body; a system prompt is the first message, `model` and `stream` are left out."""
+        settings = request.inference
+        messages = [{"role": "system", "content": request.system}] if request.system else []
+        messages += [{"role": turn.role, "content": turn.text} for turn in request.messages]
+        body: dict[str, Any] = {
+            "messages": messages,
+            self.max_tokens_field(request.model_id): settings.max_tokens,
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            "stop": list(settings.stop_sequences) or None,
+        }
+        return pieces.merged(pieces.present(body), request.extra)
+
+    def max_tokens_field(self, model_id: str) -> str:
+        """The name of the field for the length."""
+        return "max_tokens"
+
+    def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
+        """Events; a `finish_reason` (or `stop_reason`) that is not null is the end, "[DONE]" and usage are not."""
+        return pieces.one_answer(self.name, read(self.name, chunks))
+
+    def decode_body(self, body: Json) -> Iterator[StreamEvent]:
+        """Events from a complete answer."""
+        return pieces.one_answer(self.name, read_body(self.name, body))
+
+    def recognizes(self, body: Json) -> bool:
+        """Never: such a request cannot be told from the plain family's, which answers to it."""
+        return False
+
+    def parse_request(self, model_id: str, body: Json) -> GenerationRequest:
+        """The request that a body asks for."""
+        known = ("messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "model", "stream")
+        return GenerationRequest(
+            model_id=model_id,
+            messages=tuple(fields.messages_field(body)),
+            system=fields.system_texts(body),
+            inference=fields.inference(body, max_tokens=("max_completion_tokens", "max_tokens"), stop="stop"),
+            extra=fields.without(body, known),
+            api="invoke",
+            family=self.name,
+        )
+
+    def write_body(self, completion: Completion) -> dict[str, Any]:
+        """The body of a complete answer, reasoning inline as gpt-oss writes it."""
+        content = (_inline(completion.reasoning) if completion.reasoning else "") + completion.text
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": content},
+            self.reason_field: _WORDS.get(completion.stop_reason, "stop") if completion.stop_reason else "stop",
+        }
+        return {"object": "chat.completion", "choices": [choice], **_usage_field(completion.usage)}
+
+    def write_stream(self, events: Iterable[StreamEvent]) -> Iterator[dict[str, Any]]:
+        """One chunk per piece, and a last one with the reason. Every piece of reasoning has its own pair of tags, as
+        in recorded streams of gpt-oss (llama-stack)."""
+        used: Usage | None = None
+        stop: MessageStop | None = None
+        _, events = pieces.begun(events)
+        yield self._chunk({"role": "assistant", "content": ""}, None)
+        for event in events:
+            match event:
+                case TextDelta(text):
+                    yield self._chunk({"content": text}, None)
+                case ReasoningDelta(text):
+                    if text:
+                        yield self._chunk({"content": _inline(text)}, None)
+                case Usage():
+                    used = event
+                case MessageStop():
+                    stop = event
+        if stop is not None:
+            yield {**self._chunk({}, _WORDS.get(stop.reason, "stop")), **_usage_field(used)}
+
+    def _chunk(self, delta: dict[str, Any], reason: str | None) -> dict[str, Any]:
+        choice = {"index": 0, self.part: delta, self.reason_field: reason}
+        return {"object": "chat.completion.chunk", "choices": [choice]}
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def read(family: str, chunks: Iterable[Json | str], *, opened: bool = False) -> Iterator[StreamEvent]:
@@ -148,71 +226,6 @@ def _read_usage(reported: Json) -> Usage:
     )
 
 
-# --- the other direction ----------------------------------------------------------------------------------------------
-
-
-def recognizes(body: Json) -> bool:
-    """Whether turns hold plain texts under `messages`, without another family's own fields."""
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages or "anthropic_version" in body or "inferenceConfig" in body:
-        return False
-    return all(isinstance(turn, dict) and isinstance(turn.get("content"), str) for turn in messages)
-
-
-def parse_request(family: str, model_id: str, body: Json, *, stop: str = "stop") -> GenerationRequest:
-    """The request that a body asks for. Raises `InvalidValueError`."""
-    known = ("messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", stop, "model", "stream")
-    return GenerationRequest(
-        model_id=model_id,
-        messages=tuple(fields.messages_field(body)),
-        system=fields.system_texts(body),
-        inference=fields.inference(body, max_tokens=("max_completion_tokens", "max_tokens"), stop=stop),
-        extra=fields.without(body, known),
-        api="invoke",
-        family=family,
-    )
-
-
-def write_body(completion: Completion, *, reason_field: str = "finish_reason") -> dict[str, Any]:
-    """The body of a complete answer, reasoning inline as gpt-oss writes it."""
-    content = (_inline(completion.reasoning) if completion.reasoning else "") + completion.text
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": content},
-        reason_field: _WORDS.get(completion.stop_reason, "stop") if completion.stop_reason else "stop",
-    }
-    return {"object": "chat.completion", "choices": [choice], **_usage_field(completion.usage)}
-
-
-def write_stream(
-    events: Iterable[StreamEvent], *, part: str = "delta", reason_field: str = "finish_reason"
-) -> Iterator[dict[str, Any]]:
-    """One chunk per piece, and a last one with the reason. Every piece of reasoning has its own pair of tags, as in
-    recorded streams of gpt-oss (llama-stack)."""
-    used: Usage | None = None
-    stop: MessageStop | None = None
-    _, events = pieces.begun(events)
-    yield _chunk(part, {"role": "assistant", "content": ""}, reason_field, None)
-    for event in events:
-        match event:
-            case TextDelta(text):
-                yield _chunk(part, {"content": text}, reason_field, None)
-            case ReasoningDelta(text):
-                if text:
-                    yield _chunk(part, {"content": _inline(text)}, reason_field, None)
-            case Usage():
-                used = event
-            case MessageStop():
-                stop = event
-    if stop is not None:
-        yield {**_chunk(part, {}, reason_field, _WORDS.get(stop.reason, "stop")), **_usage_field(used)}
-
-
-def _chunk(part: str, delta: dict[str, Any], reason_field: str, reason: str | None) -> dict[str, Any]:
-    choice = {"index": 0, part: delta, reason_field: reason}
-    return {"object": "chat.completion.chunk", "choices": [choice]}
-
-
 def _inline(reasoning: str) -> str:
     return f"<reasoning>{reasoning}</reasoning>"
 
@@ -220,6 +233,5 @@ def _inline(reasoning: str) -> str:
 def _usage_field(used: Usage | None) -> dict[str, Any]:
     if used is None:
         return {}
-    counts = {"prompt_tokens": used.input_tokens, "completion_tokens": used.output_tokens}
-    known = {name: count for name, count in counts.items() if count is not None}
-    return {"usage": {**known, "total_tokens": sum(known.values())}}
+    counts = pieces.present({"prompt_tokens": used.input_tokens, "completion_tokens": used.output_tokens})
+    return {"usage": {**counts, "total_tokens": sum(counts.values())}}

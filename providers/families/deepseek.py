@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from providers.base import Json
 from providers.families import chat_completions, fields, pieces, prompts
-from providers.model_ids import bare_id
+from providers.families.chat_completions import ChatCompletions
 from providers.types import (
     Capabilities,
     Completion,
@@ -32,7 +32,6 @@ BEGIN, END = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"
 USER, ASSISTANT = "<｜User｜>", "<｜Assistant｜>"
 THINK = "<think>\n"
 
-_V3 = "deepseek.v3"
 _R1 = Capabilities(
     temperature=Range(low=0.0, high=1.0),
     top_p=Range(low=0.0, high=1.0),
@@ -41,24 +40,33 @@ _R1 = Capabilities(
     context_tokens=128_000,
     source="Bedrock user guide, model-parameters-deepseek; read 2026-11-22",
 )
-_ROWS = {_V3: replace(_R1, max_stop_sequences=None, max_output_tokens=None, context_tokens=164_000)}
+_V3 = replace(_R1, max_stop_sequences=None, max_output_tokens=None, context_tokens=164_000)
+
+
+class DeepSeekChat(ChatCompletions):
+    """DeepSeek V3: plain chat completions."""
+
+    name = "deepseek"
+    prefixes: tuple[str, ...] = ("deepseek.v3",)
+
+    def capabilities(self, model_id: str) -> Capabilities:
+        """The same for all of them."""
+        return _V3
 
 
 class DeepSeek:
-    """DeepSeek's two shapes, in both directions. Requests go by the model, answers by what they look like."""
+    """DeepSeek R1, in both directions; also for ids that name no model of DeepSeek's."""
 
     name = "deepseek"
     prefixes: tuple[str, ...] = ("deepseek.",)
     api: Literal["invoke", "converse"] = "invoke"
 
     def capabilities(self, model_id: str) -> Capabilities:
-        """Facts of one model. R1 takes no open assistant turn here: its answer could not be told from reasoning."""
-        return pieces.best_match(model_id, _ROWS, _R1)
+        """R1 takes no open assistant turn here: its answer could not be told from reasoning."""
+        return _R1
 
     def encode(self, request: GenerationRequest, *, stream: bool) -> dict[str, Any]:
-        """The body: messages for V3, R1's prompt for R1 and for ids that tell no model."""
-        if bare_id(request.model_id).startswith(_V3):
-            return chat_completions.encode(request)
+        """The body."""
         settings = request.inference
         body: dict[str, Any] = {
             "prompt": _write_prompt(request.system, request.messages),
@@ -70,9 +78,9 @@ class DeepSeek:
         return pieces.merged(pieces.present(body), request.extra)
 
     def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
-        """Events; a `stop_reason` (R1) or `finish_reason` (V3) that is not null is the end.
+        """Events; a `stop_reason` that is not null is the end.
 
-        Text of R1 up to `</think>` is reasoning, also where the opening tag is missing.
+        Text up to `</think>` is reasoning, also where the opening tag is missing.
         """
         return pieces.one_answer(self.name, chat_completions.read(self.name, chunks, opened=True))
 
@@ -81,14 +89,12 @@ class DeepSeek:
         return pieces.one_answer(self.name, chat_completions.read_body(self.name, body, opened=True))
 
     def recognizes(self, body: Json) -> bool:
-        """By R1's template; V3 cannot be told from other chat completions."""
+        """By R1's template."""
         prompt = body.get("prompt")
         return isinstance(prompt, str) and (USER in prompt or prompt.startswith(BEGIN))
 
     def parse_request(self, model_id: str, body: Json) -> GenerationRequest:
         """The request that a body asks for."""
-        if "messages" in body:
-            return chat_completions.parse_request(self.name, model_id, body)
         system, messages = _read_prompt(fields.text_field(body, "prompt"))
         return GenerationRequest(
             model_id=model_id,
@@ -101,12 +107,12 @@ class DeepSeek:
         )
 
     def write_body(self, completion: Completion) -> dict[str, Any]:
-        """The body of a complete answer, in R1's shape: the closing tag stands there even without reasoning."""
+        """The body of a complete answer; the closing tag stands there even without reasoning."""
         text = f"{completion.reasoning}\n</think>\n\n{completion.text}"
         return _chunk(text, completion.stop_reason or StopReason.END_TURN)
 
     def write_stream(self, events: Iterable[StreamEvent]) -> Iterator[dict[str, Any]]:
-        """Chunks in R1's shape."""
+        """One chunk per piece, the closing tag before the first text, and an empty last one with the reason."""
         thinking = True
         stop: MessageStop | None = None
         for event in events:

@@ -7,15 +7,14 @@ newrelic-python-agent; the chat shape is as documented. Read 2026-11-22.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from providers.base import Json
-from providers.families import chat_completions, fields, pieces, prompts
-from providers.model_ids import bare_id
+from providers.families import fields, pieces, prompts
+from providers.families.chat_completions import ChatCompletions
 from providers.types import (
     Capabilities,
     Completion,
@@ -27,14 +26,6 @@ from providers.types import (
     StreamEvent,
     TextDelta,
 )
-
-_TEXT_MODELS = (
-    "mistral.mistral-7b-",
-    "mistral.mixtral-8x7b-",
-    "mistral.mistral-large-2402",
-    "mistral.mistral-small-2402",
-)
-_CHAT_MODELS = ("mistral.mistral-large-2407", "mistral.pixtral-large-2502")
 
 _TEXT = Capabilities(
     system_prompt=False,
@@ -54,37 +45,46 @@ _CHAT = replace(
     context_tokens=128_000,
     source="Bedrock user guide, model-parameters-mistral-chat-completion; read 2026-11-22",
 )
-_ROWS = {
-    "mistral.mixtral-8x7b-": replace(_TEXT, max_output_tokens=4096),
-    **dict.fromkeys(_CHAT_MODELS, _CHAT),
-    "mistral.": _CHAT,
-    **{prefix: _TEXT for prefix in _TEXT_MODELS if "8x7b" not in prefix},
-}
+_SMALLER = replace(_TEXT, max_output_tokens=4096)
 
 _QUIET_KEYS = frozenset(
     {
         "outputs",
-        "choices",
     }
 )
 
 
-class Mistral:
-    """Mistral's two shapes, in both directions. Requests go by the model, answers by what they look like."""
+class MistralChat(ChatCompletions):
+    """Large 2407 and Pixtral Large: chat completions whose chunks hold a `message` and a `stop_reason`."""
 
     name = "mistral"
-    prefixes: tuple[str, ...] = _TEXT_MODELS + _CHAT_MODELS
+    prefixes: tuple[str, ...] = ("mistral.mistral-large-2407", "mistral.pixtral-large-2502")
+    part = "message"
+    reason_field = "stop_reason"
+
+    def capabilities(self, model_id: str) -> Capabilities:
+        """The same for both of them."""
+        return _CHAT
+
+
+class Mistral:
+    """Mistral's text completions, in both directions; also for ids that name no model of Mistral's."""
+
+    name = "mistral"
+    prefixes: tuple[str, ...] = (
+        "mistral.mistral-7b-",
+        "mistral.mixtral-8x7b-",
+        "mistral.mistral-large-2402",
+        "mistral.mistral-small-2402",
+    )
     api: Literal["invoke", "converse"] = "invoke"
 
     def capabilities(self, model_id: str) -> Capabilities:
         """Facts of one model."""
-        return pieces.best_match(model_id, _ROWS, _TEXT)
+        return _SMALLER if model_id.startswith("mistral.mixtral-8x7b-") else _TEXT
 
     def encode(self, request: GenerationRequest, *, stream: bool) -> dict[str, Any]:
-        """The body: messages for the chat models, a prompt for the text models and for ids that tell no model."""
-        bare = bare_id(request.model_id)
-        if bare.startswith("mistral.") and not bare.startswith(_TEXT_MODELS):
-            return chat_completions.encode(request)
+        """The body."""
         settings = request.inference
         body: dict[str, Any] = {
             "prompt": _write_prompt(request.messages),
@@ -96,7 +96,7 @@ class Mistral:
         return pieces.merged(pieces.present(body), request.extra)
 
     def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
-        """Events; a `stop_reason` that is not null is the end in both shapes."""
+        """Events; a `stop_reason` that is not null is the end."""
         return pieces.one_answer(self.name, _read(chunks))
 
     def decode_body(self, body: Json) -> Iterator[StreamEvent]:
@@ -104,14 +104,12 @@ class Mistral:
         return pieces.one_answer(self.name, _read(iter((body,))))
 
     def recognizes(self, body: Json) -> bool:
-        """By the template of its text shape; its chat cannot be told from other chat completions."""
+        """By its template."""
         prompt = body.get("prompt")
         return isinstance(prompt, str) and prompt.startswith("<s>[INST]") and "<<SYS>>" not in prompt
 
     def parse_request(self, model_id: str, body: Json) -> GenerationRequest:
         """The request that a body asks for."""
-        if "messages" in body:
-            return chat_completions.parse_request(self.name, model_id, body)
         return GenerationRequest(
             model_id=model_id,
             messages=_read_prompt(fields.text_field(body, "prompt")),
@@ -122,11 +120,11 @@ class Mistral:
         )
 
     def write_body(self, completion: Completion) -> dict[str, Any]:
-        """The body of a complete answer, in the text shape."""
+        """The body of a complete answer; reasoning has no place in it."""
         return _chunk(completion.text, completion.stop_reason or StopReason.END_TURN)
 
     def write_stream(self, events: Iterable[StreamEvent]) -> Iterator[dict[str, Any]]:
-        """Chunks in the text shape: one per piece, and an empty last one with the reason."""
+        """One chunk per piece, and an empty last one with the reason."""
         stop: MessageStop | None = None
         for event in events:
             match event:
@@ -145,8 +143,6 @@ def _read(chunks: Iterator[Json]) -> Iterator[StreamEvent]:
             yield TextDelta(output["text"])
             if reason := output.get("stop_reason"):
                 yield pieces.stopped(reason)
-        elif "choices" in chunk:
-            yield from chat_completions.read(Mistral.name, itertools.chain((chunk,), chunks))
         else:
             pieces.skip_rest(Mistral.name, chunk, _QUIET_KEYS)
 

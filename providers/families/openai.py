@@ -6,14 +6,13 @@ bodies of gpt-oss and Qwen; for the other vendors the shape is as documented. Re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, Literal
 
 from providers.base import Json
-from providers.families import chat_completions, pieces
+from providers.families import pieces
+from providers.families.chat_completions import ChatCompletions
 from providers.model_ids import bare_id
-from providers.types import Capabilities, Completion, GenerationRequest, Range, StreamEvent
+from providers.types import Capabilities, Range
 
 _BASE = Capabilities(
     temperature=Range(low=0.0, high=1.0),
@@ -32,8 +31,8 @@ _ROWS = {
 }
 
 
-class OpenAi:
-    """Chat completions as OpenAI wrote them, in both directions."""
+class OpenAi(ChatCompletions):
+    """Chat completions as OpenAI wrote them."""
 
     name = "openai"
     prefixes: tuple[str, ...] = (
@@ -47,37 +46,18 @@ class OpenAi:
         "qwen.",
         "zai.",
     )
-    api: Literal["invoke", "converse"] = "invoke"
 
     def capabilities(self, model_id: str) -> Capabilities:
         """Facts of one model."""
         return pieces.best_match(model_id, _ROWS, _BASE)
 
-    def encode(self, request: GenerationRequest, *, stream: bool) -> dict[str, Any]:
-        """The body. gpt-oss has the newer name for the length; `model` and `stream` are left out by all."""
-        newer = bare_id(request.model_id).startswith("openai.")
-        return chat_completions.encode(request, max_tokens="max_completion_tokens" if newer else "max_tokens")
-
-    def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
-        """Events; a `finish_reason` that is not null is the end. Inline reasoning tags become reasoning."""
-        return pieces.one_answer(self.name, chat_completions.read(self.name, chunks))
-
-    def decode_body(self, body: Json) -> Iterator[StreamEvent]:
-        """Events from a complete answer."""
-        return pieces.one_answer(self.name, chat_completions.read_body(self.name, body))
+    def max_tokens_field(self, model_id: str) -> str:
+        """gpt-oss has the newer name."""
+        return "max_completion_tokens" if bare_id(model_id).startswith("openai.") else "max_tokens"
 
     def recognizes(self, body: Json) -> bool:
-        """Turns with plain texts under `messages`."""
-        return chat_completions.recognizes(body)
-
-    def parse_request(self, model_id: str, body: Json) -> GenerationRequest:
-        """The request that a body asks for."""
-        return chat_completions.parse_request(self.name, model_id, body)
-
-    def write_body(self, completion: Completion) -> dict[str, Any]:
-        """The body of a complete answer."""
-        return chat_completions.write_body(completion)
-
-    def write_stream(self, events: Iterable[StreamEvent]) -> Iterator[dict[str, Any]]:
-        """Chunks of `choices[0].delta`."""
-        return chat_completions.write_stream(events)
+        """Turns with plain texts under `messages`, without another family's own fields."""
+        messages = body.get("messages")
+        if not isinstance(messages, list) or not messages or "anthropic_version" in body or "inferenceConfig" in body:
+            return False
+        return all(isinstance(turn, dict) and isinstance(turn.get("content"), str) for turn in messages)

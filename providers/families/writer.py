@@ -6,13 +6,13 @@ body was at hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from providers.base import Json
-from providers.families import chat_completions, pieces
-from providers.types import Capabilities, Completion, GenerationRequest, Range, StreamEvent
+from providers.families import pieces
+from providers.families.chat_completions import ChatCompletions
+from providers.types import Capabilities, GenerationRequest, Range
 
 DEFAULT_MAX_TOKENS = 4096
 """The service's own default is 16 tokens, which cuts every answer."""
@@ -30,12 +30,11 @@ _ROWS = {
 }
 
 
-class Writer:
-    """Palmyra's chat shape, in both directions."""
+class Writer(ChatCompletions):
+    """Palmyra's chat shape. Our own streams end without "[DONE]": chunks of the endpoint are objects."""
 
     name = "writer"
     prefixes: tuple[str, ...] = ("writer.palmyra-",)
-    api: Literal["invoke", "converse"] = "invoke"
 
     def capabilities(self, model_id: str) -> Capabilities:
         """Facts of one Palmyra model."""
@@ -43,31 +42,11 @@ class Writer:
 
     def encode(self, request: GenerationRequest, *, stream: bool) -> dict[str, Any]:
         """The body; the length is always given."""
-        return {"max_tokens": DEFAULT_MAX_TOKENS, **chat_completions.encode(request)}
-
-    def decode_stream(self, chunks: Iterator[Json]) -> Iterator[StreamEvent]:
-        """Events; a `finish_reason` that is not null is the end, "[DONE]" is not."""
-        return pieces.one_answer(self.name, chat_completions.read(self.name, chunks))
-
-    def decode_body(self, body: Json) -> Iterator[StreamEvent]:
-        """Events from a complete answer, under `message` or `text`."""
-        return pieces.one_answer(self.name, chat_completions.read_body(self.name, body))
-
-    def recognizes(self, body: Json) -> bool:
-        """Never: its requests cannot be told from any other chat completion."""
-        return False
+        return {"max_tokens": DEFAULT_MAX_TOKENS, **super().encode(request, stream=stream)}
 
     def parse_request(self, model_id: str, body: Json) -> GenerationRequest:
         """The request that a body asks for; a bare `prompt` is one question."""
         if "messages" not in body and isinstance(body.get("prompt"), str):
             rest = {name: value for name, value in body.items() if name != "prompt"}
             body = {**rest, "messages": [{"role": "user", "content": body["prompt"]}]}
-        return chat_completions.parse_request(self.name, model_id, body)
-
-    def write_body(self, completion: Completion) -> dict[str, Any]:
-        """The body of a complete answer."""
-        return chat_completions.write_body(completion)
-
-    def write_stream(self, events: Iterable[StreamEvent]) -> Iterator[dict[str, Any]]:
-        """Chunks of `choices[0].delta`. The closing "[DONE]" is left out: chunks of the endpoint are objects."""
-        return chat_completions.write_stream(events)
+        return super().parse_request(model_id, body)

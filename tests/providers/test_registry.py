@@ -8,7 +8,7 @@ import pytest
 
 from providers.base import FamilyServer
 from providers.errors import InvalidValueError, UnknownModelError
-from providers.registry import FAMILIES, family_by_prefix, resolve
+from providers.registry import ALL_SHAPES, FAMILIES, family_by_prefix, resolve
 from providers.types import Api, GenerationRequest, InferenceConfig, Message
 
 ARN = "arn:aws:bedrock:us-east-1:000000000000:"
@@ -75,13 +75,13 @@ def test_the_contracts_words_are_families() -> None:
 
 
 def test_no_prefix_belongs_to_two_families() -> None:
-    prefixes = [prefix for family in FAMILIES for prefix in family.prefixes]
+    prefixes = [prefix for family in ALL_SHAPES for prefix in family.prefixes]
     assert len(prefixes) == len(set(prefixes))
 
 
 def test_the_order_of_families_does_not_matter() -> None:
     for seed in range(20):
-        shuffled = list(FAMILIES)
+        shuffled = list(ALL_SHAPES)
         random.Random(seed).shuffle(shuffled)
         for model_id in EXPECTED:
             bare = resolve(model_id).bare
@@ -115,6 +115,15 @@ def test_family_overrides_what_the_id_says() -> None:
     assert resolve("anthropic.claude-v2", family="claude").family.name == "claude"
     assert resolve("local.smollm2-135m-instruct", family="titan", api="invoke").family.name == "titan"
     assert resolve(OPAQUE, family="llama").family.name == "llama"
+
+
+def test_a_word_that_stands_for_two_shapes_is_settled_by_the_id() -> None:
+    chat, prompt = resolve("deepseek.v3.2").family, resolve("us.deepseek.r1-v1:0").family
+    assert (chat.name, prompt.name) == ("deepseek", "deepseek")
+    assert chat is not prompt
+    assert resolve("deepseek.v3-v1:0", family="deepseek").family is chat
+    assert resolve(OPAQUE, family="deepseek").family is prompt
+    assert resolve(OPAQUE, family="mistral").family is resolve("mistral.mistral-7b-instruct-v0:2").family
 
 
 def test_an_unknown_family_word_lists_the_known_ones() -> None:
