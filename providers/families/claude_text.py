@@ -1,6 +1,7 @@
 """Anthropic's text completions: Claude 2, 2.1 and Instant. End of life; the format lives on in provisioned throughput.
 
-Shapes: Bedrock user guide, Anthropic Claude text completions, and recorded bodies in dd-trace-py, read 2026-11-22.
+Shapes: Bedrock user guide, Anthropic Claude text completions, and recorded bodies in dd-trace-py, read 2026-11-22. End
+of life: AWS's table as quoted in epam/ai-dial-adapter-bedrock, pull request 310.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Cohere Command and Command Light: text generation. End of life; the format lives on in provisioned throughput.
 
 Source: Bedrock user guide, model-parameters-cohere-command, and recorded bodies in newrelic-python-agent, read
-2026-11-22.
+2026-11-22. End of life: AWS's table as quoted in epam/ai-dial-adapter-bedrock, pull request 310.
 """
 
 from __future__ import annotations

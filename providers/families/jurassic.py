@@ -1,6 +1,7 @@
 """AI21 Jurassic-2: one prompt, one complete answer, no stream. End of life; kept for provisioned throughput and tests.
 
 Source: Bedrock user guide, model-parameters-jurassic2, and recorded bodies in newrelic-python-agent, read 2026-11-22.
+The end of life is the day on which it was reported (weaviate, pull request 7538).
 """
 
 from __future__ import annotations

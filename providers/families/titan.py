@@ -1,7 +1,8 @@
 """Amazon Titan Text: one text in, one text out. End of life; the format lives on in provisioned throughput.
 
 Shapes: Bedrock user guide, model-parameters-titan-text, and recorded bodies in opentelemetry-python-contrib and
-dd-trace-py, read 2026-11-22. The documentation says FINISHED where the service sends FINISH.
+dd-trace-py, read 2026-11-22. The documentation says FINISHED where the service sends FINISH. The end of life is the day
+on which it was reported (newrelic-dotnet-agent, pull request 3373).
 """
 
 from __future__ import annotations
