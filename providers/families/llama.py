@@ -1,9 +1,9 @@
 """Meta Llama 2, 3 and 4: a raw prompt in which the roles are written by us.
 
 Body and answer: Bedrock user guide, model-parameters-meta, and recorded bodies in dd-trace-py and
-newrelic-python-agent. Templates: Meta's model cards and prompt formats (llama.com), read 2026-11-22. Ends of life: AWS's
-table in awslabs/startups (2026-07-17); for Llama 2 the day on which it was reported (epam/ai-dial-adapter-bedrock, pull
-request 177).
+newrelic-python-agent. Templates: Meta's model cards and prompt formats (llama.com), read 2026-11-22. Ends of life:
+AWS's table in awslabs/startups (2026-07-17); for Llama 2 the day on which it was reported (epam/ai-dial-adapter-bedrock,
+pull request 177).
 """
 
 from __future__ import annotations
