@@ -2,8 +2,8 @@
 
 Body and answer: Bedrock user guide, model-parameters-meta, and recorded bodies in dd-trace-py and
 newrelic-python-agent. Templates: Meta's model cards and prompt formats (llama.com), read 2026-11-22. Ends of life:
-AWS's table in awslabs/startups (2026-07-17); for Llama 2 the day on which it was reported (epam/ai-dial-adapter-bedrock,
-pull request 177).
+AWS's table in awslabs/startups (2026-07-17); for Llama 2 the day on which it was reported
+(epam/ai-dial-adapter-bedrock, pull request 177).
 """
 
 from __future__ import annotations
