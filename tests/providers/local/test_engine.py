@@ -200,6 +200,12 @@ def test_the_weights_are_found_without_importing_their_package() -> None:
     assert engine_module.WEIGHTS_PACKAGE not in sys.modules
 
 
+@pytest.mark.parametrize("package", ["no_such_package", "json"])
+def test_missing_weights_say_what_to_do(package: str) -> None:
+    with pytest.raises(ModelFailedError, match="make install"):
+        find_weights(package)
+
+
 def test_other_weights_are_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.gguf"
     other.write_bytes(b"GGUF")

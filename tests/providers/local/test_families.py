@@ -73,7 +73,9 @@ def test_there_is_a_sample_of_every_family() -> None:
 @pytest.mark.parametrize("model_id", [*SAMPLES.values(), "local.smollm2-135m-instruct", "simulated.swift"])
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "complete"])
 def test_every_family_with_the_real_model(provider: BedrockProvider, model_id: str, streamed: bool) -> None:
-    request = GenerationRequest(model_id=model_id, messages=QUESTION, inference=InferenceConfig(max_tokens=MAX_TOKENS))
+    request = GenerationRequest(
+        model_id=model_id, messages=QUESTION, inference=InferenceConfig(max_tokens=MAX_TOKENS, temperature=0.0)
+    )
     events = list(provider.stream(request) if streamed else provider.invoke(request))
     done = accumulate(events)
     assert done.text.strip()

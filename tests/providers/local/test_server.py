@@ -19,7 +19,7 @@ from botocore.eventstream import EventStreamBuffer
 from botocore.exceptions import ClientError, EventStreamError
 
 from providers.local.answers import METRICS_KEY
-from providers.local.engine import MODEL_ID, Engine
+from providers.local.engine import MODEL_ID, Engine, load_runtime
 from providers.local.launch import LocalEndpoint
 from providers.local.server import MAX_BODY_BYTES
 from providers.local.simulated import Profile
@@ -220,7 +220,8 @@ def test_nagle_is_off_on_accepted_connections(endpoint: LocalEndpoint, runtime_c
 
 
 def test_closing_a_stream_stops_the_model(endpoint: LocalEndpoint, runtime_client: Any) -> None:
-    stream = runtime_client.converse_stream(**converse(MODEL_ID, "Tell me a long story.", maxTokens=2000))["stream"]
+    parameters = converse(MODEL_ID, "Tell me a long story about a river.", maxTokens=2000, temperature=0.0)
+    stream = runtime_client.converse_stream(**parameters)["stream"]
     next(event for event in stream if "contentBlockDelta" in event)
     assert endpoint.engine.running == 1
     stream.close()
@@ -317,6 +318,14 @@ def test_a_model_that_breaks_ends_the_stream_with_an_exception_frame(fast_client
 def test_a_model_that_breaks_before_a_complete_answer_is_an_http_error(fast_client: Any) -> None:
     with pytest.raises(fast_client.exceptions.ModelErrorException, match="broke off"):
         fast_client.converse(**converse(FRAGILE.id))
+
+
+@pytest.mark.parametrize("operation", ["converse", "converse_stream"])
+def test_a_machine_without_the_weights_says_what_to_do(operation: str) -> None:
+    with LocalEndpoint(engine=Engine(load=lambda: load_runtime(package="no_such_package"))) as endpoint:
+        client = make_client(endpoint.url)
+        with pytest.raises(client.exceptions.ModelErrorException, match="make install"):
+            getattr(client, operation)(**converse(MODEL_ID))
 
 
 def test_a_body_over_the_limit(fast_client: Any) -> None:
