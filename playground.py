@@ -28,15 +28,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "models":
             return _models(settings)
         case "endpoint":
-            from providers.local.launch import serve_endpoint
-
-            return serve_endpoint(port=settings.port)
+            return _endpoint(settings)
 
 
 def _serve(settings: Settings) -> int:
     from app.server import serve
 
     return serve(settings)
+
+
+def _endpoint(settings: Settings) -> int:
+    from providers.local.launch import serve
+
+    def told(url: str) -> None:
+        sys.stdout.write(f"Bedrock-compatible endpoint: {url}\nexport AWS_ENDPOINT_URL_BEDROCK_RUNTIME={url}\n")
+        sys.stdout.flush()
+
+    try:
+        serve(settings.port, on_start=told)
+    except OSError as error:
+        sys.stderr.write(f"Cannot listen on port {settings.port}: {error.strerror}. Choose another with --port.\n")
+        return 1
+    return 0
 
 
 def _models(settings: Settings) -> int:

@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
+from starlette.types import Lifespan
 
 from app import __version__
 from app.live import RunFailure, RunUpdate
@@ -72,8 +73,17 @@ class GenerateBody(BaseModel):
     resume: Literal["auto", "off"] = "auto"
 
 
-def build_router(services: Services) -> APIRouter:
-    """The routes, on these services."""
+def build_api(services: Services, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """The API as an application of its own; the page is mounted onto it."""
+    app = FastAPI(
+        title="Streaming playground for Amazon Bedrock", version=__version__, lifespan=lifespan, redoc_url=None
+    )
+    _add_error_handlers(app)
+    app.include_router(_router(services))
+    return app
+
+
+def _router(services: Services) -> APIRouter:
     router = APIRouter()
 
     @router.get("/healthz", summary="Whether the server is up, and which backend answers")
@@ -332,7 +342,7 @@ def error_response(failure: RunFailure) -> JSONResponse:
     return JSONResponse(body, status_code=status, headers=headers)
 
 
-def add_error_handlers(app: FastAPI) -> None:
+def _add_error_handlers(app: FastAPI) -> None:
     """One body for every error: `error` (a sentence), `type`, `request_id`. No input is repeated in it."""
 
     @app.exception_handler(ProviderError)

@@ -10,6 +10,7 @@ import json
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 1_000_000
@@ -63,7 +64,7 @@ class Guard:
 
         try:
             await self._app(scope, sized, dressed)
-        except BodyTooLargeError:
+        except _BodyTooLargeError:
             await _refuse(send, *_TOO_LARGE)
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
@@ -88,8 +89,11 @@ class Guard:
 _TOO_LARGE = (413, "The request is larger than 1 MB. Send less at once.", "BodyTooLarge")
 
 
-class BodyTooLargeError(Exception):
-    """A chunked body went past the limit."""
+class _BodyTooLargeError(HTTPException):
+    """A chunked body went past the limit. An HTTPException, because FastAPI makes 400 of any other while it reads."""
+
+    def __init__(self) -> None:
+        super().__init__(_TOO_LARGE[0], _TOO_LARGE[1])
 
 
 class _Sized:
@@ -103,7 +107,7 @@ class _Sized:
         message = await self._receive()
         self._bytes += len(message.get("body", b""))
         if self._bytes > MAX_BODY_BYTES:
-            raise BodyTooLargeError
+            raise _BodyTooLargeError
         return message
 
 

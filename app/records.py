@@ -12,9 +12,8 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any, Literal
 
-from metrics.pricing import Price, price
-
 from app import __version__
+from metrics.pricing import Price, price
 from metrics.record import Mode, RunRecord, RunStatus, chunks_since, timestamp
 from metrics.timing import Kind, TokenCounts, flags, measure
 from metrics.tokens import ESTIMATOR_VERSION, TokenEstimator, text_size

@@ -19,8 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from app import __version__
-from app.api import add_error_handlers, build_router
+from app.api import build_api
 from app.conversations import Conversations
 from app.guard import Guard
 from app.runner import Runner
@@ -30,6 +29,7 @@ from app.ui.page import build_page, page_options
 from metrics.run_log import RunLog, RunLogError
 from providers.connect import Backends
 from providers.errors import ConfigurationError
+from providers.local.launch import listen
 
 log = logging.getLogger(__name__)
 
@@ -59,14 +59,7 @@ def build_app(services: Services, *, hosts: frozenset[str] = LOOPBACK) -> ASGIAp
         services.backends.close()
         services.run_log.close()
 
-    app = FastAPI(
-        title="Streaming playground for Amazon Bedrock",
-        version=__version__,
-        lifespan=lifespan,
-        redoc_url=None,
-    )
-    add_error_handlers(app)
-    app.include_router(build_router(services))
+    app = build_api(services, lifespan)
     page = build_page(services)
     gr.mount_gradio_app(
         app,
@@ -129,9 +122,8 @@ def serve(settings: Settings) -> int:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        return listen(port, host)
     except OSError as error:
         raise OSError(
             f"Cannot listen on {host} port {port}: {error.strerror}. Choose another port with --port."

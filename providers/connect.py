@@ -28,6 +28,7 @@ from providers.bedrock import BedrockProvider
 from providers.catalog import aws_models, local_models
 from providers.errors import ConfigurationError
 from providers.model_ids import parse_model_id
+from providers.registry import resolve
 from providers.types import ModelInfo
 
 DEFAULT_REGION = "us-west-2"
@@ -275,6 +276,7 @@ class Backends:
         if parse_model_id(model_id).vendor in LOCAL_VENDORS:
             return self.local()
         if self._aws is None:
+            resolve(model_id)  # an id that no family fits is told as such
             raise ConfigurationError(
                 f"{model_id} runs on AWS, and this playground runs without an AWS account ({self.status.reason}). "
                 "Set up credentials (`aws configure`) and start again, or choose a model on this machine."

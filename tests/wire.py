@@ -122,7 +122,11 @@ def _serve(sock: socket.socket, server: WireServer) -> None:
             while (asked := _read_request(reader)) is not None:
                 server.asked.append(asked)
                 reply = server.script.pop(0) if len(server.script) > 1 else server.script[0]
-                reply(Connection(sock, asked, server))
+                try:
+                    reply(Connection(sock, asked, server))
+                except (BrokenPipeError, ConnectionResetError):
+                    server.left_at.append(time.perf_counter())
+                    return
 
 
 def _read_request(reader: Any) -> Asked | None:

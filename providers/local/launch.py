@@ -42,7 +42,7 @@ class LocalEndpoint:
     ) -> None:
         self.engine = engine or Engine()
         self._service = _service(self.engine, profiles, stand_in)
-        listener = _listen(port)
+        listener = listen(port)
         self.port: int = listener.getsockname()[1]
         self.url = f"http://{HOST}:{self.port}"
         self._server = _Server(self._service)
@@ -79,7 +79,7 @@ def serve(port: int, *, on_start: Callable[[str], object] | None = None) -> None
     """
     engine = Engine()
     service = _service(engine, PROFILES, MODEL_ID)
-    listener = _listen(port)
+    listener = listen(port)
     if on_start is not None:
         on_start(f"http://{HOST}:{listener.getsockname()[1]}")
     try:
@@ -123,15 +123,16 @@ def _service(engine: Engine, profiles: Iterable[Profile], stand_in: str) -> Serv
     return Service(models, stand_in)
 
 
-def _listen(port: int) -> socket.socket:
-    """A listening socket: a client may connect from now on.
+def listen(port: int, host: str = HOST) -> socket.socket:
+    """A listening socket: a client may connect from now on. Raises `OSError` where the port is taken.
 
     The protocol is named because asyncio turns Nagle's algorithm off only for sockets that say they are TCP.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
+        listener.bind((host, port))
         listener.listen(128)
     except OSError:
         listener.close()

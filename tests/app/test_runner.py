@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def only_row(log: RunLog) -> RunRecord:
 def test_a_streamed_run_of_the_local_model(here: Runner, run_log: RunLog) -> None:
     updates = list(here.start(ask(LOCAL), RunLabels(mode="stream")))
     texts = [update.text for update in updates]
-    assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
+    assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
     last = updates[-1]
     assert last.state == "done"
     assert last.tokens_reported

@@ -141,7 +141,7 @@ def test_our_default_temperature_gives_way_without_a_word(wire: WireServer, clie
 
 def test_earlier_turns_and_the_system_prompt_are_sent(wire: WireServer, client: BedrockClient) -> None:
     wire.reply_with(document(WHOLE))
-    turns = [
+    turns: list[dict[str, object]] = [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "One"},
         {"role": "assistant", "content": [{"text": "Two"}]},

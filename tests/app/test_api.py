@@ -1,0 +1,293 @@
+"""The HTTP API over a real socket: answers, events, the run log, and what bad input gets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from metrics.run_log import RunLog
+from tests.wire import WireServer, document, failure, hang_up, silence, stop_frames, stream, text_frames
+
+SWIFT = "simulated.swift"
+CLAUDE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+
+
+def post(url: str, body: object, path: str = "/api/generate") -> httpx.Response:
+    return httpx.post(url + path, json=body, timeout=30, trust_env=False)
+
+
+def events_of(text: str) -> list[tuple[str, Any]]:
+    """(name, data) of each event; the unnamed ones are "message"."""
+    found = []
+    for block in text.replace("\r\n", "\n").split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.split("\n") if line and not line.startswith(":"))
+        if "data" in fields:
+            found.append((fields.get("event", "message"), json.loads(fields["data"])))
+    return found
+
+
+def test_health_and_models(here: str) -> None:
+    health = httpx.get(here + "/healthz", trust_env=False).json()
+    assert health["status"] == "ok"
+    assert health["backend"] == "local"
+    assert set(health) == {"status", "backend", "region", "version"}
+    told = httpx.get(here + "/api/models", trust_env=False).json()
+    assert told["default"] in {model["id"] for model in told["models"]}
+    assert set(told["models"][0]) == {"id", "label", "family", "backend", "streaming", "simulated"}
+    assert any(model["simulated"] for model in told["models"])
+
+
+def test_a_complete_answer(here: str, run_log: RunLog) -> None:
+    answer = post(here, {"prompt": "Hi", "model_id": SWIFT, "max_tokens": 20}).json()
+    assert set(answer) == {"text", "model_id", "latency", "usage", "stop_reason", "metrics", "run_id"}
+    assert answer["text"]
+    assert answer["stop_reason"] == "max_tokens"
+    assert answer["usage"]["output_tokens"] == 20
+    row = run_log.get(answer["run_id"])
+    assert row is not None
+    assert (row.mode, row.status) == ("sync", "completed")
+
+
+@pytest.mark.parametrize("how", ["post", "post to stream", "get"])
+def test_a_streamed_answer(here: str, run_log: RunLog, how: str) -> None:
+    asked: dict[str, str | int] = {"prompt": "Hi", "model_id": SWIFT, "max_tokens": 30}
+    match how:
+        case "post":
+            answer = post(here, {**asked, "stream": True})
+        case "post to stream":
+            answer = post(here, asked, "/api/generate/stream")
+        case _:
+            answer = httpx.get(here + "/api/generate", params=asked, timeout=30, trust_env=False)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["x-accel-buffering"] == "no"
+    events = events_of(answer.text)
+    unnamed = [data for name, data in events if name == "message"]
+    assert all(set(data) == {"text"} for data in unnamed[:-1])
+    ending = unnamed[-1]
+    assert ending["done"] is True
+    assert set(ending) == {"done", "latency", "usage", "stop_reason", "metrics", "run_id"}
+    assert events[-1] == ("message", ending)
+    row = run_log.get(ending["run_id"])
+    assert row is not None
+    assert row.response == "".join(data["text"] for data in unnamed[:-1])
+    progress = [data for name, data in events if name == "progress"]
+    assert progress
+    assert set(progress[0]) == {"rate", "tokens", "fraction", "eta_s"}
+    assert progress[-1]["fraction"] == 1.0
+    states = [data["state"] for name, data in events if name == "status"]
+    assert states[0] == "waiting"
+    assert "streaming" in states
+
+
+def test_pieces_come_as_they_are_made(here: str) -> None:
+    asked = {"prompt": "Hi", "model_id": "simulated.steady", "max_tokens": 60, "stream": True}
+    moments = []
+    with httpx.stream("POST", here + "/api/generate", json=asked, timeout=30, trust_env=False) as answer:
+        moments = [time.perf_counter() for line in answer.iter_lines() if line.startswith('data: {"text"')]
+    assert len(moments) > 10
+    assert moments[-1] - moments[0] > 0.3
+
+
+def test_a_cut_stream_is_an_error_event_and_nothing_after_it(far: str, wire: WireServer) -> None:
+    wire.reply_with(failure("403 Forbidden", "AccessDeniedException", "No access."))
+    events = events_of(post(far, {"prompt": "Hi", "model_id": CLAUDE, "stream": True}).text)
+    name, ending = events[-1]
+    assert name == "message"
+    assert set(ending) == {"error", "type", "request_id"}
+    assert (ending["type"], ending["request_id"]) == ("AccessDeniedError", "wire-1")
+
+
+def test_an_answer_that_starts_over_is_told_by_a_reset(far: str, wire: WireServer) -> None:
+    model = "us.openai.gpt-5.6-luna"  # spoken to over Converse
+    wire.reply_with(stream(text_frames("Hel"), hang_up), stream([*text_frames("Hel", "lo"), *stop_frames()]))
+    events = events_of(post(far, {"prompt": "Hi", "model_id": model, "stream": True}).text)
+    reset = [name for name, _ in events].index("reset")
+    after = [data["text"] for name, data in events[reset:] if name == "message" and "text" in data]
+    assert "".join(after) == "Hello"
+    wire.reply_with(stream(text_frames("Hel"), hang_up))
+    off = events_of(post(far, {"prompt": "Hi", "model_id": model, "stream": True, "resume": "off"}).text)
+    assert off[-1][1]["type"] == "StreamInterruptedError"
+    assert len(wire.asked) == 1
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_client_that_leaves_ends_the_models_work(far: str, wire: WireServer, run_log: RunLog, streamed: bool) -> None:
+    wire.reply_with(silence)
+    asked = {"prompt": "Hi", "model_id": CLAUDE, "stream": streamed}
+    if streamed:
+        with httpx.stream("POST", far + "/api/generate", json=asked, timeout=5, trust_env=False) as answer:
+            lines = answer.iter_lines()
+            assert next(lines) == "event: status"
+            while not wire.asked:
+                next(lines)
+    else:
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(far + "/api/generate", json=asked, timeout=0.5, trust_env=False)
+    deadline = time.perf_counter() + 2
+    while not (wire.left_at and run_log.count(status="cancelled")) and time.perf_counter() < deadline:
+        time.sleep(0.01)
+    assert wire.left_at
+    assert run_log.count(status="cancelled") == 1
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (b"", 400, "Request body is required"),
+        (b"{}", 400, "Prompt is required"),
+        (b'{"prompt": "   "}', 400, "Prompt is required"),
+        (b"[1", 400, "not valid JSON"),
+        (b'"text"', 400, "Request body is required"),
+        (b'{"prompt": 5}', 400, "prompt"),
+        (b'{"prompt": "x", "temperature": "hot"}', 400, "temperature"),
+        (b'{"prompt": "x", "temperature": 9}', 400, "temperature must be between"),
+        (b'{"prompt": "x", "temperature": NaN}', 400, "temperature"),
+        (b'{"prompt": "x", "max_tokens": 0}', 400, "max_tokens"),
+        (b'{"prompt": "x", "max_tokens": 1.5}', 400, "max_tokens"),
+        (b'{"prompt": "x", "stop_sequences": [""]}', 400, "stop"),
+        (b'{"prompt": "x", "colour": "red"}', 400, "colour"),
+        (b'{"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]}', 400, "alternate"),
+        (b'{"messages": []}', 400, "Prompt is required"),
+        (b'{"prompt": "x", "model_id": "acme.wonder-1"}', 404, "acme.wonder-1"),
+        (b'{"prompt": "x", "model_id": "us.amazon.nova-lite-v1:0"}', 403, "without an AWS account"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/generate", "/api/generate/stream"])
+def test_bad_input_is_a_sentence_that_names_the_field(
+    here: str, run_log: RunLog, body: bytes, status: int, words: str, path: str
+) -> None:
+    answer = httpx.post(
+        here + path, content=body, headers={"content-type": "application/json"}, timeout=10, trust_env=False
+    )
+    told = answer.json()
+    assert answer.status_code == status, told
+    assert set(told) == {"error", "type", "request_id"}
+    assert words in told["error"]
+    assert "Traceback" not in told["error"]
+    assert run_log.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("http", "code", "message", "status"),
+    [
+        ("429 Too Many Requests", "ThrottlingException", "Too many tokens per day.", 429),
+        ("403 Forbidden", "AccessDeniedException", "No.", 403),
+        ("400 Bad Request", "ValidationException", "The provided model identifier is invalid.", 404),
+        ("424 Failed Dependency", "ModelErrorException", "Broken.", 502),
+    ],
+)
+def test_faults_of_the_service_are_statuses(
+    far: str, wire: WireServer, http: str, code: str, message: str, status: int
+) -> None:
+    wire.reply_with(failure(http, code, message))
+    answer = post(far, {"prompt": "Hi", "model_id": CLAUDE})
+    assert answer.status_code == status
+    assert answer.json()["request_id"] == "wire-1"
+    assert ("retry-after" in answer.headers) == (status == 429)
+
+
+def test_too_large_a_body_is_refused_before_it_is_read(here: str) -> None:
+    assert post(here, {"prompt": "x" * 1_100_000}).status_code == 413
+
+    def pieces() -> Any:
+        yield b'{"prompt": "'
+        for _ in range(40):
+            yield b"x" * 50_000
+        yield b'"}'
+
+    chunked = httpx.post(
+        here + "/api/generate",
+        content=pieces(),
+        headers={"content-type": "application/json"},
+        timeout=10,
+        trust_env=False,
+    )
+    assert chunked.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example"}, 400),
+        ({"host": "127.0.0.1.evil.example"}, 400),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-origin"}, 200),
+        ({}, 200),
+    ],
+)
+def test_only_this_page_and_programs_may_spend(here: str, headers: dict[str, str], status: int) -> None:
+    asked = {"prompt": "Hi", "model_id": SWIFT, "max_tokens": "3", "stream": "false"}
+    answer = httpx.get(here + "/api/generate", params=asked, headers=headers, timeout=10, trust_env=False)
+    assert answer.status_code == status
+    assert answer.headers.get("access-control-allow-origin") is None
+
+
+def test_the_origin_of_the_page_itself_may_spend(here: str) -> None:
+    answer = httpx.post(
+        here + "/api/generate",
+        json={"prompt": "Hi", "model_id": SWIFT, "max_tokens": 3},
+        headers={"origin": here},
+        timeout=10,
+        trust_env=False,
+    )
+    assert answer.status_code == 200
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+
+
+# --- the run log ------------------------------------------------------------------------------------------------------
+
+
+def test_the_run_log_is_newest_first_and_filters(here: str) -> None:
+    first = post(here, {"prompt": "One", "model_id": SWIFT, "max_tokens": 3}).json()["run_id"]
+    second = post(here, {"prompt": "Two", "model_id": SWIFT, "max_tokens": 3, "stream": True})
+    streamed = events_of(second.text)[-1][1]["run_id"]
+
+    def runs(**query: object) -> list[dict[str, Any]]:
+        answer = httpx.get(here + "/api/runs", params=query, trust_env=False)  # type: ignore[arg-type]
+        found: list[dict[str, Any]] = answer.json()["runs"]
+        return found
+
+    assert [row["bench.run_id"] for row in runs()] == [streamed, first]
+    assert [row["bench.run_id"] for row in runs(limit=1)] == [streamed]
+    assert [row["bench.run_id"] for row in runs(mode="sync")] == [first]
+    assert runs(status="failed") == []
+    assert runs(model_id="somebody.else") == []
+    assert runs()[0]["bench.simulated"] is True
+    table = httpx.get(here + "/api/runs", params={"format": "csv"}, trust_env=False)
+    rows = list(csv.DictReader(io.StringIO(table.text)))
+    assert [row["bench.run_id"] for row in rows] == [streamed, first]
+    one = httpx.get(f"{here}/api/runs/{streamed}", trust_env=False).json()
+    assert len(one["bench.chunks"]) == one["bench.chunk_count"]
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "many"])
+def test_a_bad_limit_is_named(here: str, limit: str) -> None:
+    answer = httpx.get(here + "/api/runs", params={"limit": limit}, trust_env=False)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("limit")
+
+
+def test_an_unknown_run_is_404(here: str) -> None:
+    answer = httpx.get(here + "/api/runs/nobody", trust_env=False)
+    assert answer.status_code == 404
+    assert answer.json()["error"] == "There is no run with this id."
+
+
+def test_usage_that_was_not_reported_is_null(far: str, wire: WireServer) -> None:
+    wire.reply_with(document({"generation": "Hey", "stop_reason": "stop"}))
+    answer = post(far, {"prompt": "Hi", "model_id": "us.meta.llama3-3-70b-instruct-v1:0"}).json()
+    assert answer["usage"] == {"input_tokens": None, "output_tokens": None}
+    assert answer["metrics"]["cost_usd"] is None
