@@ -1,0 +1,303 @@
+// What the page does in the browser. The server draws; this remembers the conversation's key, keeps the newest text in
+// view, and answers to keys and small buttons. Nothing here knows a model's text but to copy it.
+window.playground = (() => {
+  const KEY = "playground.conversation";
+  const THEME = "playground.theme";
+  const NEAR_PX = 80;
+  const $ = (id) => document.getElementById(id);
+  const root = () => $("page") || document.body; // Gradio lets the style sheet reach no further up than this
+  const input = () => document.querySelector("#chat-prompt textarea, #chat-prompt input");
+  const phone = () => window.matchMedia("(max-width: 860px)").matches;
+
+  let ask = () => {}; // set when the history is there
+  let following = true;
+  let wasBusy = false;
+  let problemShown = "";
+
+  // --- the conversation's key: this tab's own, kept over a reload ---
+  const store = (name, value) => {
+    try {
+      value === undefined ? sessionStorage.removeItem(name) : sessionStorage.setItem(name, value);
+    } catch {} // a browser that keeps nothing starts afresh each time
+  };
+  const key = () => {
+    try {
+      return sessionStorage.getItem(KEY) || "";
+    } catch {
+      return "";
+    }
+  };
+  const keep = (value) => store(KEY, value);
+
+  // --- light and dark ---
+  const isDark = () => document.body.classList.contains("dark");
+  const showTheme = () => {
+    const button = document.querySelector('[data-act="theme"]');
+    if (button) button.setAttribute("aria-pressed", String(isDark()));
+  };
+  const setTheme = (dark) => {
+    document.body.classList.toggle("dark", dark);
+    showTheme();
+  };
+  const startTheme = () => {
+    let chosen = null;
+    try {
+      chosen = localStorage.getItem(THEME);
+    } catch {}
+    if (chosen) setTheme(chosen === "dark");
+    showTheme();
+  };
+  const toggleTheme = () => {
+    setTheme(!isDark());
+    try {
+      localStorage.setItem(THEME, isDark() ? "dark" : "light");
+    } catch {}
+  };
+
+  // --- settings: a column on a desk, a drawer on a phone ---
+  const settingsOpen = () => !root().classList.contains("settings-closed");
+  const showSettings = (open) => {
+    root().classList.toggle("settings-closed", !open);
+    root().classList.toggle("settings-open", open);
+    const button = document.querySelector('[data-act="settings"]');
+    if (button) button.setAttribute("aria-expanded", String(open));
+    if (open && phone()) $("settings")?.querySelector("input, textarea, button")?.focus();
+  };
+
+  // --- what is shown while an answer runs ---
+  const strip = () => document.querySelector("#chat-strip .strip");
+  const busy = () => strip()?.dataset.busy === "true";
+  const nearBottom = () => {
+    const page = document.scrollingElement;
+    return page.scrollHeight - page.scrollTop - window.innerHeight < NEAR_PX;
+  };
+  const toBottom = () => {
+    const page = document.scrollingElement;
+    page.scrollTop = page.scrollHeight;
+  };
+  const showJump = () => $("jump")?.classList.toggle("shown", !following && !nearBottom());
+  const painted = () => {
+    const now = busy();
+    root().classList.toggle("busy", now);
+    $("chat-output")?.setAttribute("aria-busy", String(now));
+    if (now && !wasBusy) {
+      following = true;
+      if (document.activeElement === document.body || $("chat-send")?.contains(document.activeElement)) focusPrompt();
+    }
+    if (!now && wasBusy) {
+      refill();
+      if (document.activeElement === document.body || $("chat-stop")?.contains(document.activeElement)) focusPrompt();
+    }
+    if ((now || wasBusy) && following && root().dataset.tab !== "runs") toBottom();
+    wasBusy = now;
+    showProblem();
+    showJump();
+  };
+  const focusPrompt = () => {
+    if (!phone()) input()?.focus({ preventScroll: true });
+  };
+
+  // --- a problem also stands at the widget that it is about ---
+  const showProblem = () => {
+    const line = document.querySelector("#chat-problem .problem");
+    const said = line ? line.dataset.field + line.textContent : "";
+    if (said === problemShown) return;
+    problemShown = said;
+    document.querySelectorAll(".field-problem").forEach((old) => old.remove());
+    document.querySelectorAll(".invalid").forEach((old) => old.classList.remove("invalid"));
+    document.querySelectorAll("[aria-invalid]").forEach((old) => old.removeAttribute("aria-invalid"));
+    if (!line) return;
+    const field = $(line.dataset.field === "prompt" ? "chat-prompt" : line.dataset.field);
+    if (!field) return;
+    field.classList.add("invalid");
+    field.querySelectorAll("input, textarea").forEach((widget) => widget.setAttribute("aria-invalid", "true"));
+    if (line.dataset.field === "prompt") return focusPrompt();
+    const copy = document.createElement("p");
+    copy.className = "field-problem";
+    copy.textContent = line.textContent;
+    field.after(copy);
+  };
+
+  // --- the prompt ---
+  const setPrompt = (text) => {
+    const box = input();
+    if (!box) return;
+    box.value = text;
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  const refill = () => {
+    // The service refused the question before a word came: it is put back, unless something new was typed.
+    if (strip()?.dataset.refill !== "true" || input()?.value) return;
+    const questions = document.querySelectorAll("#chat-history .question .bubble");
+    if (questions.length) setPrompt(questions[questions.length - 1].textContent);
+  };
+
+  // --- small buttons ---
+  const copyText = async (text, button) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const box = document.createElement("textarea"); // pages that are not served securely have no clipboard
+      box.value = text;
+      box.className = "sr-only";
+      document.body.append(box);
+      box.select();
+      document.execCommand("copy");
+      box.remove();
+      button.focus();
+    }
+    button.classList.add("copied");
+    setTimeout(() => button.classList.remove("copied"), 1200);
+  };
+  const edit = (question, turn) => {
+    if (question.querySelector("textarea")) return;
+    const bubble = question.querySelector(".bubble");
+    const form = document.createElement("form");
+    form.className = "editing";
+    const box = document.createElement("textarea");
+    box.value = bubble.textContent;
+    box.rows = Math.min(10, Math.max(2, box.value.split("\n").length));
+    box.setAttribute("aria-label", "Edit the question");
+    const send = Object.assign(document.createElement("button"), { type: "submit", textContent: "Ask again" });
+    const cancel = Object.assign(document.createElement("button"), { type: "button", textContent: "Cancel" });
+    const close = () => {
+      form.remove();
+      question.classList.remove("is-editing");
+      question.querySelector('[data-act="edit"]')?.focus();
+    };
+    cancel.addEventListener("click", close);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const prompt = box.value;
+      close();
+      ask({ turn, prompt });
+    });
+    box.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") {
+        event.stopPropagation();
+        close();
+      } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+        event.preventDefault();
+        form.requestSubmit();
+      }
+    });
+    form.append(box, send, cancel);
+    question.classList.add("is-editing");
+    question.append(form);
+    box.focus();
+  };
+  const act = (button) => {
+    const turn = Number(button.closest(".turn")?.dataset.turn) || undefined;
+    switch (button.dataset.act) {
+      case "copy": {
+        const answer = button.closest(".answer");
+        const text = answer ? answer.dataset.raw : button.closest(".question")?.querySelector(".bubble").textContent;
+        return copyText(text || "", button);
+      }
+      case "copy-code":
+        return copyText(button.closest(".code").querySelector("code").textContent, button);
+      case "edit":
+        return edit(button.closest(".question"), turn);
+      case "again":
+        return ask({ turn });
+      case "sample":
+        return ask({ prompt: button.querySelector(".sample-prompt").textContent, mode: button.dataset.mode });
+      case "theme":
+        return toggleTheme();
+      case "settings":
+        return showSettings(!settingsOpen());
+      case "jump":
+        following = true;
+        toBottom();
+        return showJump();
+    }
+  };
+  const actions = (element, send) => {
+    ask = (data) => {
+      if (!busy()) send(data);
+    };
+    start();
+  };
+
+  // --- the rest of the page ---
+  const tab = (name) => {
+    root().dataset.tab = name;
+    showJump();
+  };
+  const download = (id) => {
+    // The link is drawn a moment after the file is known.
+    const click = (tries) => {
+      const link = $(id)?.closest("a") || $(id)?.querySelector("a") || $(id);
+      if (link?.href || tries === 0) link?.click();
+      else setTimeout(() => click(tries - 1), 50);
+    };
+    click(40);
+  };
+  const NAMES = {
+    "chat-output": ["region", "Conversation"],
+    "chat-prompt": ["group", "Prompt"],
+    "runs-table": ["region", "Table of runs"],
+    model: ["group", "Model"],
+    temperature: ["group", "Temperature"],
+    "max-tokens": ["group", "Max tokens"],
+    "top-p": ["group", "Top-p"],
+    "system-prompt": ["group", "System prompt"],
+    mode: ["group", "Answer mode"],
+    settings: ["region", "Settings"],
+  };
+  const name = () => {
+    document.querySelector("#top-p :is(input, textarea)")?.setAttribute("inputmode", "decimal");
+    for (const [id, [role, label]] of Object.entries(NAMES)) {
+      const element = $(id);
+      if (!element || element.hasAttribute("aria-label")) continue;
+      if (!element.hasAttribute("role") && element.tagName !== "FIELDSET") element.setAttribute("role", role);
+      element.setAttribute("aria-label", label);
+    }
+  };
+  let started = false;
+  const start = () => {
+    if (started) return;
+    started = true;
+    root().dataset.tab = "chat";
+    startTheme();
+    showSettings(!phone());
+    name();
+    const jump = document.createElement("button");
+    Object.assign(jump, { id: "jump", type: "button", textContent: "Jump to latest" });
+    jump.dataset.act = "jump";
+    ($("dock") || document.body).prepend(jump);
+    new MutationObserver(name).observe($("main") || document.body, { childList: true, subtree: true });
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-act]");
+    if (button) act(button);
+    else if (phone() && settingsOpen() && !event.target.closest("#settings, .top, ul.options, [role=listbox]")) {
+      showSettings(false);
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.isComposing) return;
+    if (phone() && settingsOpen()) showSettings(false);
+    else if (busy()) $("chat-stop")?.click();
+  });
+  for (const type of ["keydown", "keypress"]) {
+    // Enter that picks a word of an input method must not send.
+    document.addEventListener(
+      type,
+      (event) => {
+        if (event.key === "Enter" && (event.isComposing || event.keyCode === 229) && event.target === input()) {
+          event.stopImmediatePropagation();
+        }
+      },
+      true,
+    );
+  }
+  window.addEventListener("scroll", () => {
+    if (busy()) following = nearBottom();
+    showJump();
+  }, { passive: true });
+  window.matchMedia("(max-width: 860px)").addEventListener("change", (query) => showSettings(!query.matches));
+
+  return { key, keep, painted, actions, tab, download };
+})();

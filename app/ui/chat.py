@@ -1,0 +1,283 @@
+"""Tab Chat: one event asks, one stops, and everything that moves is drawn by the server.
+
+The streaming event yields the same few strings 15 times a second and nothing else; finished turns are in a component
+that does not change meanwhile. The conversation itself never travels: the page holds its key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from app.conversations import Conversation, ConversationBusy, Turn
+from app.services import Services
+from app.ui import markup, panel
+from app.ui.answering import answer
+from app.ui.asking import MODES, Form, make_request
+from app.ui.escaping import escape
+from app.ui.markup import Labels
+from app.ui.panel import Problem, Strip
+from app.ui.request_view import request_html
+from app.ui.settings_panel import SettingsPanel
+from providers.errors import ConfigurationError, InvalidValueError, ProviderError, UnknownModelError
+
+log = logging.getLogger(__name__)
+
+KEEP = gr.skip()
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "preprocess": False}
+"""For every event: no endpoint of its own, no overlay, values as they come."""
+
+_PAINTED = "watch('value', () => window.playground.painted());"
+_ACTIONS = "window.playground.actions(element, (data) => trigger('submit', data));"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What the streaming event shows. `None` leaves a widget as it is."""
+
+    history: str | None = None
+    live: list[str] | None = None
+    strip: str | None = None
+    problem: str | None = None
+    prompt: str | None = None
+    mode: str | None = None
+
+    def outputs(self) -> tuple[Any, ...]:
+        """In the order of the event's outputs."""
+        values = (self.history, self.live, self.strip, self.problem, self.prompt, self.mode)
+        return tuple(KEEP if value is None else value for value in values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatTab:
+    """The widgets that the page wires up further."""
+
+    key: gr.Textbox
+    asked: Any
+    """The event that asks; a table that shows the runs follows it."""
+
+
+def build_chat(services: Services, settings: SettingsPanel, labels: Labels) -> ChatTab:
+    """Places the tab where it is called, and wires it."""
+    key = gr.Textbox(visible="hidden", elem_id="conversation-key", label="Conversation key")
+    with gr.Column(elem_id="chat-output", min_width=0):
+        history = gr.HTML(
+            markup.history((), labels), elem_id="chat-history", apply_default_css=False, js_on_load=_ACTIONS
+        )
+        live = gr.HTML(
+            [],
+            html_template="${value.join('')}",
+            elem_id="chat-live",
+            apply_default_css=False,
+            js_on_load=_PAINTED,
+        )
+    with gr.Column(elem_id="dock", min_width=0):
+        strip = gr.HTML(panel.idle(), elem_id="chat-strip", apply_default_css=False, js_on_load=_PAINTED)
+        problem = gr.HTML("", elem_id="chat-problem", apply_default_css=False, js_on_load=_PAINTED)
+        with gr.Row(elem_id="composer", equal_height=False):
+            prompt = gr.Textbox(
+                placeholder="Ask something (Shift+Enter for a new line)",
+                label="Prompt",
+                show_label=False,
+                lines=1,
+                max_lines=10,
+                autofocus=True,
+                container=False,
+                scale=1,
+                elem_id="chat-prompt",
+                html_attributes=gr.InputHTMLAttributes(enterkeyhint="send"),
+            )
+            send = gr.Button("Send", variant="primary", elem_id="chat-send", min_width=0, scale=0)
+            stop = gr.Button("Stop", variant="stop", elem_id="chat-stop", min_width=0, scale=0)
+        with gr.Row(elem_id="under-composer", equal_height=False):
+            with gr.Accordion("View request", open=False, elem_id="view-request") as view_request:
+                request = gr.HTML("", elem_id="request", apply_default_css=False)
+            clear = gr.Button("Clear conversation", elem_id="chat-clear", min_width=0, scale=0, size="sm")
+
+    asking = _Asking(services, labels)
+    form = [key, prompt, *settings.inputs]
+    shown = [history, live, strip, problem, prompt, settings.mode]
+    asked = gr.on(
+        [send.click, prompt.submit, history.submit],
+        asking.ask,
+        form,
+        shown,
+        trigger_mode="once",
+        concurrency_id="turn",
+        concurrency_limit=64,
+        **PRIVATE,
+    )
+    stop.click(asking.stop, [key], None, queue=False, **PRIVATE)
+    clear.click(asking.clear, [key], shown, queue=False, **PRIVATE)
+    gr.on(
+        [view_request.expand, prompt.blur, *(widget.change for widget in settings.inputs)],
+        asking.view,
+        form,
+        [request],
+        trigger_mode="always_last",
+        queue=False,
+        **PRIVATE,
+    )
+    _on_load(asking, key, shown)
+    return ChatTab(key=key, asked=asked)
+
+
+def _on_load(asking: _Asking, key: gr.Textbox, shown: list[Any]) -> None:
+    page = gr.context.Context.root_block
+    assert page is not None  # this is called while the page is being built
+    page.load(asking.restore, [key], [key, *shown[:3]], js="() => [window.playground.key()]", **PRIVATE).then(
+        None, [key], None, js="(key) => { window.playground.keep(key); }"
+    )
+
+
+class _Asking:
+    """The handlers. Every value that reaches them comes from a browser."""
+
+    def __init__(self, services: Services, labels: Labels) -> None:
+        self._services = services
+        self._labels = labels
+
+    async def ask(self, event: gr.EventData, key: Any, *values: Any) -> AsyncGenerator[tuple[Any, ...]]:
+        """One question from its check to the end of its last answer."""
+        conversation = self._services.conversations.open(key)
+        async with aclosing(self._views(conversation, _data(event), values)) as views:
+            async for view in views:
+                yield view.outputs()
+
+    async def _views(
+        self, conversation: Conversation, data: Mapping[str, Any], values: tuple[Any, ...]
+    ) -> AsyncGenerator[View]:
+        try:
+            async with aclosing(self._answered(conversation, data, values)) as views:
+                async for view in views:
+                    yield view
+        except ConversationBusy as error:
+            yield View(problem=panel.problem_line(Problem(sentence=str(error))))
+        except (ProviderError, ValueError) as error:
+            yield self._refused(conversation, problem_of(error))
+        except Exception:  # the page's edge: nobody may be left in front of a page that waits
+            log.exception("The page failed on a question")
+            sentence = "The playground itself failed. The log of the server says more."
+            yield self._refused(conversation, Problem(sentence=sentence))
+
+    async def _answered(
+        self, conversation: Conversation, data: Mapping[str, Any], values: tuple[Any, ...]
+    ) -> AsyncGenerator[View]:
+        replacing = _number(data.get("turn"))
+        form = _form(conversation, data, values, replacing)
+        request, notices = make_request(form, conversation, self._services.runner.estimator, replacing=replacing)
+        turn = conversation.begin(form.prompt, form.mode, replacing=replacing, notices=notices)
+        answers, strip = markup.LiveAnswer(self._labels), Strip()
+        history: str | None = None
+        async with aclosing(answer(self._services.runner, conversation, turn, request)) as turns:
+            async for seen in turns:
+                if not seen.open:
+                    break
+                first = history is None
+                history = history or markup.history(conversation.turns(), self._labels)
+                cleared = "" if first and "prompt" not in data and replacing is None else None
+                yield View(
+                    history=history,
+                    live=answers.draw(seen),
+                    strip=strip.draw(seen),
+                    problem="",
+                    prompt=cleared,
+                    mode=data.get("mode") if first else None,
+                )
+        yield self._whole(conversation, strip)
+
+    def _whole(self, conversation: Conversation, strip: Strip | None = None) -> View:
+        turns = conversation.turns()
+        last = turns[-1] if turns else None
+        return View(
+            history=markup.history(turns, self._labels),
+            live=[],
+            strip=(strip or Strip()).draw(last),
+            problem="",
+        )
+
+    def _refused(self, conversation: Conversation, problem: Problem) -> View:
+        whole = self._whole(conversation)
+        return View(history=whole.history, live=[], strip=panel.refused(problem), problem=panel.problem_line(problem))
+
+    def stop(self, key: Any) -> None:
+        """Stops what is under way; the event that asked shows the end by itself."""
+        self._services.conversations.open(key).stop()
+
+    def clear(self, key: Any) -> tuple[Any, ...]:
+        """Forgets the conversation."""
+        self._services.conversations.open(key).clear()
+        return View(history=markup.history((), self._labels), live=[], strip=panel.idle(), problem="").outputs()
+
+    async def restore(self, key: Any) -> tuple[Any, ...]:
+        """The conversation of a page that was opened again. An answer that its former self was reading is stopped,
+        and shown as far as it came."""
+        conversation = self._services.conversations.open(key)
+        conversation.stop()
+        for _ in range(20):
+            if not conversation.busy:
+                break
+            await asyncio.sleep(0.05)
+        view = self._whole(conversation)
+        return (conversation.key, *view.outputs()[:3])
+
+    def view(self, key: Any, *values: Any) -> str:
+        """The call that Send would make now."""
+        backends = self._services.backends
+        try:
+            form = Form.read(values)
+            asked = form if form.prompt.strip() else Form.read(values, prompt="(your prompt)")
+            request, _ = make_request(asked, self._services.conversations.open(key), self._services.runner.estimator)
+            call = backends.provider_for(form.model_id).prepare(request, stream=form.mode != "sync")
+            return request_html(call, backends.status_of(form.model_id), also_complete=form.mode == "both")
+        except (ProviderError, ValueError) as error:
+            return f'<p class="note">Not a request that can be sent: {escape(str(error))}</p>'
+
+
+def problem_of(error: Exception) -> Problem:
+    """What the person reads, and at which widget."""
+    match error:
+        case InvalidValueError(field=field):
+            return Problem(sentence=str(error), field=_WIDGETS.get(field, "prompt"))
+        case UnknownModelError() | ConfigurationError():
+            return Problem(sentence=str(error), field="model")
+        case ProviderError() | ValueError():
+            return Problem(sentence=str(error))
+        case _:
+            raise error
+
+
+_WIDGETS = {
+    "temperature": "temperature",
+    "max_tokens": "max-tokens",
+    "top_p": "top-p",
+    "system": "system-prompt",
+    "model": "model",
+    "mode": "mode",
+}
+
+
+def _data(event: gr.EventData) -> Mapping[str, Any]:
+    return event._data if isinstance(event._data, Mapping) else {}
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _form(conversation: Conversation, data: Mapping[str, Any], values: tuple[Any, ...], replacing: int | None) -> Form:
+    """The widgets' values, with the prompt and mode of a sample, an edited question, or the one that is asked again."""
+    values = (*values[:-1], data["mode"]) if data.get("mode") in MODES else values
+    prompt = data.get("prompt")
+    if prompt is None and replacing is not None:
+        turn: Turn | None = conversation.turn(replacing)
+        if turn is None:
+            raise InvalidValueError("That question is no longer in this conversation.", field="prompt")
+        prompt = turn.question
+    return Form.read(values, prompt=prompt if isinstance(prompt, str) else None)

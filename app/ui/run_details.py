@@ -1,0 +1,45 @@
+"""One row of the run log, opened: what was asked, what came, and the figures. Pure."""
+
+from __future__ import annotations
+
+from app.ui import present
+from app.ui.escaping import escape
+from app.ui.markdown import to_html
+from app.ui.markup import MODE_WORDS
+from metrics.record import RunRecord
+
+
+def details(record: RunRecord) -> str:
+    """The run as a card."""
+    marks = "".join(f'<span class="badge">{escape(mark)}</span>' for mark in _marks(record))
+    figures = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in _figures(record))
+    error = f'<p class="problem">{escape(record.error_message)}</p>' if record.error_message else ""
+    answer = f'<div class="md" dir="auto">{to_html(record.response)}</div>' if record.response else ""
+    return (
+        '<section class="run" aria-label="Run"><h3 class="who">'
+        f'<span class="way">{MODE_WORDS[record.mode]}</span><span class="model">{escape(record.request_model)}</span>'
+        f"{marks}</h3><dl>{figures}</dl>"
+        f'<div class="bubble" dir="auto">{escape(record.prompt)}</div>{error}{answer}</section>'
+    )
+
+
+def _marks(record: RunRecord) -> list[str]:
+    simulated = ["simulated"] if record.simulated else []
+    return [record.status, *simulated, *(flag.replace("_", " ") for flag in record.flags)]
+
+
+def _figures(record: RunRecord) -> list[tuple[str, str]]:
+    estimated = record.tokens_source != "usage"
+    tokens = record.tokens_estimated if record.output_tokens is None else record.output_tokens
+    return [
+        ("First text", present.seconds(record.time_to_first_visible_s)),
+        ("Total", present.seconds(record.duration_s)),
+        ("Flow", present.rate(record.decode_tokens_per_s, estimated=estimated)),
+        ("Overall", present.rate(record.output_tokens_per_s, estimated=estimated)),
+        ("Input tokens", present.count(record.input_tokens)),
+        ("Output tokens", present.count(tokens, estimated=estimated)),
+        ("Chunks", present.count(record.chunk_count)),
+        ("Longest gap", present.seconds(record.inter_chunk_max_s)),
+        ("Service's own time", present.seconds(record.server_latency_s)),
+        ("Cost", present.money(record.cost_usd)),
+    ]
