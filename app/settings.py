@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +96,7 @@ def _add(parser: argparse.ArgumentParser, environment: Mapping[str, str], flag: 
     if value:
         choices = options.get("choices")
         if isinstance(choices, tuple) and value not in choices:
-            sys.exit(_bad(f"{PREFIX}{name} must be one of {', '.join(choices)}; it is {value!r}."))
+            parser.error(f"{PREFIX}{name} must be one of {', '.join(choices)}; it is {value!r}.")
         options["default"] = value
     parser.add_argument(flag, **options)  # type: ignore[arg-type]  # typeshed spells out each keyword
 
@@ -112,8 +111,3 @@ def _port(text: str) -> int:
     if not 0 <= value <= 65535:
         raise argparse.ArgumentTypeError(f"a port lies between 0 and 65535; you gave {value}")
     return value
-
-
-def _bad(sentence: str) -> int:
-    sys.stderr.write(f"playground.py: error: {sentence}\n")
-    return 2
