@@ -25,6 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     match settings.command:
         case "serve":
             return _serve(settings)
+        case "chat":
+            from app.cli import chat
+
+            logging.getLogger().setLevel(logging.WARNING)
+            return chat(settings)
         case "models":
             return _models(settings)
         case "endpoint":

@@ -20,14 +20,12 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from app.api import build_api
-from app.conversations import Conversations
 from app.guard import Guard
 from app.runner import Runner
-from app.services import Services
+from app.services import Services, close_services, open_services
 from app.settings import Settings
 from app.ui.page import build_page, page_options
-from metrics.run_log import RunLog, RunLogError
-from providers.connect import Backends
+from metrics.run_log import RunLogError
 from providers.errors import ConfigurationError
 from providers.local.launch import listen
 
@@ -36,28 +34,13 @@ log = logging.getLogger(__name__)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def build_services(settings: Settings) -> Services:
-    """One of each. Raises `ConfigurationError` for the backend, `RunLogError` for the log."""
-    backends = Backends(
-        settings.backend, region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url
-    )
-    run_log = RunLog(settings.log_url)
-    runner = Runner(backends, run_log)
-    runner.estimator.restore(run_log.token_counts())
-    for model_id, mode, system, chars, capped in run_log.finished_lengths():
-        runner.history.add(model_id, mode, system, chars, capped=capped)
-    return Services(runner=runner, backends=backends, run_log=run_log, conversations=Conversations())
-
-
 def build_app(services: Services, *, hosts: frozenset[str] = LOOPBACK) -> ASGIApp:
     """The whole application. `hosts` are the names that it answers to."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        services.runner.close()
-        services.backends.close()
-        services.run_log.close()
+        close_services(services)
 
     app = build_api(services, lifespan)
     page = build_page(services)
@@ -97,7 +80,7 @@ class _Server(uvicorn.Server):
 def serve(settings: Settings) -> int:
     """Serves until it is told to stop; gives the exit status."""
     try:
-        services = build_services(settings)
+        services = open_services(settings)
         listener = _listen(settings.host, settings.port)
     except (ConfigurationError, RunLogError, OSError) as error:
         sys.stderr.write(f"{error}\n")

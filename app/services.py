@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.conversations import Conversations
 from app.runner import Runner
+from app.settings import Settings
 from metrics.run_log import RunLog
 from providers.connect import Backends
 
@@ -18,3 +19,23 @@ class Services:
     backends: Backends
     run_log: RunLog
     conversations: Conversations
+
+
+def open_services(settings: Settings) -> Services:
+    """One of each, with what the log taught. Raises `ConfigurationError` for the backend, `RunLogError` for the log."""
+    backends = Backends(
+        settings.backend, region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url
+    )
+    run_log = RunLog(settings.log_url)
+    runner = Runner(backends, run_log)
+    runner.estimator.restore(run_log.token_counts())
+    for model_id, mode, system, chars, capped in run_log.finished_lengths():
+        runner.history.add(model_id, mode, system, chars, capped=capped)
+    return Services(runner=runner, backends=backends, run_log=run_log, conversations=Conversations())
+
+
+def close_services(services: Services) -> None:
+    """Stops the runs, then what they need."""
+    services.runner.close()
+    services.backends.close()
+    services.run_log.close()

@@ -17,7 +17,7 @@ import platformdirs
 
 from app import __version__
 
-COMMANDS = ("serve", "models", "endpoint")
+COMMANDS = ("serve", "chat", "models", "endpoint")
 PREFIX = "PLAYGROUND_"
 
 
@@ -25,7 +25,7 @@ PREFIX = "PLAYGROUND_"
 class Settings:
     """What this process was told to do. Options of another subcommand keep their defaults."""
 
-    command: Literal["serve", "models", "endpoint"] = "serve"
+    command: Literal["serve", "chat", "models", "endpoint"] = "serve"
     backend: Literal["auto", "aws", "local"] = "auto"
     region: str | None = None
     profile: str | None = None
@@ -35,6 +35,10 @@ class Settings:
     port: int = 7860
     open_browser: bool = False
     as_json: bool = False
+    model: str | None = None
+    system: str | None = None
+    temperature: float | None = None
+    max_tokens: int = 500
 
 
 def default_log_url() -> str:
@@ -70,6 +74,12 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         default=_truth(environment, "OPEN", default=False),
         help="open the page in a browser",
     )
+
+    chat = commands.add_parser("chat", parents=[shared], help="talk in the terminal")
+    _add(chat, environment, "--model", help="any model id or ARN")
+    _add(chat, environment, "--system", help="system prompt")
+    _add(chat, environment, "--temperature", type=float, help="left to the model unless set")
+    _add(chat, environment, "--max-tokens", type=int, default=500, help="where an answer is cut")
 
     models = commands.add_parser("models", parents=[shared], help="what can be chosen")
     models.add_argument("--json", action="store_true", dest="as_json", help="one JSON object on standard output")

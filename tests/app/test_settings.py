@@ -18,7 +18,7 @@ def test_options_may_stand_without_a_subcommand() -> None:
     assert parse(["serve", "--port", "8000", "--open"], {}).open_browser
 
 
-@pytest.mark.parametrize("command", ["serve", "models", "endpoint"])
+@pytest.mark.parametrize("command", ["serve", "chat", "models", "endpoint"])
 def test_every_subcommand_takes_the_shared_options(command: str) -> None:
     given = ["--backend", "local", "--region", "eu-west-1", "--profile", "p", "--endpoint-url", "u", "--log-url", "l"]
     settings = parse([command, *given], {})
