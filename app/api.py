@@ -5,12 +5,12 @@ Bad input is 400 with a sentence that names the field; before the stream faults 
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,13 +23,11 @@ from app.live import RunFailure, RunUpdate
 from app.records import RunLabels
 from app.run import Run
 from app.services import Services
-from metrics.record import RunRecord
+from app.sse import Streams, closing, read_position, stored_events
 from metrics.tables import to_csv
 from providers.errors import InvalidValueError, ProviderError
 from providers.retry import RetryPolicy
 from providers.types import GenerationRequest, InferenceConfig, Message
-
-PROGRESS_PER_S = 8.0
 
 STATUSES: Mapping[str, int] = {
     "InvalidValueError": 400,
@@ -85,6 +83,7 @@ def build_api(services: Services, lifespan: Lifespan[FastAPI] | None = None) -> 
 
 def _router(services: Services) -> APIRouter:
     router = APIRouter()
+    streams = Streams()
 
     @router.get("/healthz", summary="Whether the server is up, and which backend answers")
     async def healthz() -> dict[str, str | None]:
@@ -110,7 +109,7 @@ def _router(services: Services) -> APIRouter:
 
     @router.post("/api/generate", summary="Ask a model: a complete answer, or with `stream` an event stream")
     async def generate(body: GenerateBody, request: Request) -> Response:
-        return await _answer(services, body, request)
+        return await _answer(services, streams, body, request)
 
     @router.get("/api/generate", summary="The same for EventSource: always an event stream unless stream=false")
     async def generate_get(
@@ -137,11 +136,11 @@ def _router(services: Services) -> APIRouter:
             stream=stream,
             resume=resume,
         )
-        return await _answer(services, body, request)
+        return await _answer(services, streams, body, request)
 
     @router.post("/api/generate/stream", summary="Ask a model: always an event stream")
     async def generate_stream(body: GenerateBody, request: Request) -> Response:
-        return await _answer(services, body.model_copy(update={"stream": True}), request)
+        return await _answer(services, streams, body.model_copy(update={"stream": True}), request)
 
     _add_run_log(router, services)
     return router
@@ -176,16 +175,37 @@ def _add_run_log(router: APIRouter, services: Services) -> None:
 # --- asking -----------------------------------------------------------------------------------------------------------
 
 
-async def _answer(services: Services, body: GenerateBody, request: Request) -> Response:
+async def _answer(services: Services, streams: Streams, body: GenerateBody, request: Request) -> Response:
+    back_to = request.headers.get("last-event-id", "")
+    if body.stream and back_to:
+        return await _go_on(services, streams, back_to)
     run = services.runner.start(
         _request(services, body),
         RunLabels(mode="stream" if body.stream else "sync"),
         policy=RetryPolicy(resume=True, restart=True) if body.resume == "auto" else RetryPolicy(),
     )
-    if body.stream:
-        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        return EventSourceResponse(events(run), headers=headers, sep="\n")
-    return await _complete(run, request)
+    return _event_stream(streams.events(run)) if body.stream else await _complete(run, request)
+
+
+async def _go_on(services: Services, streams: Streams, event_id: str) -> Response:
+    """The way back into a run, for a client that lost its connection. Never a second call to the model."""
+    position = read_position(event_id)
+    if position is None:
+        raise InvalidValueError("Last-Event-ID is not the id of an event of this server.", field="Last-Event-ID")
+    run_id, resets, sent = position
+    if sent < 0:
+        return Response(status_code=204)  # it has the ending already; this tells EventSource to stay away
+    run = streams.find(run_id)
+    if run is not None:
+        return _event_stream(streams.events(run, resets=resets, sent=sent))
+    record = await run_in_threadpool(services.run_log.get, run_id)
+    if record is None:
+        raise HTTPException(404, "The answer that this connection belonged to is not known here any more.")
+    return _event_stream(stored_events(record, resets, sent))
+
+
+def _event_stream(events: AsyncGenerator[ServerSentEvent]) -> Response:
+    return EventSourceResponse(events, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}, sep="\n")
 
 
 def _request(services: Services, body: GenerateBody) -> GenerationRequest:
@@ -227,108 +247,9 @@ async def _complete(run: Run, request: Request) -> Response:
 def _whole(update: RunUpdate) -> Response:
     if update.failure is not None:
         return error_response(update.failure)
-    return JSONResponse({"text": update.text, "model_id": update.model_id, **_closing(update)})
-
-
-def _closing(update: RunUpdate) -> dict[str, Any]:
-    record = update.record
-    assert record is not None  # every run that ended has its record
-    return {
-        "latency": record.duration_s,
-        "usage": {
-            "input_tokens": record.input_tokens,
-            "output_tokens": record.output_tokens if record.tokens_source == "usage" else None,
-        },
-        "stop_reason": update.stop_reason,
-        "metrics": figures(record),
-        "run_id": update.run_id,
-    }
-
-
-def figures(record: RunRecord) -> dict[str, float | int | None]:
-    """What was measured, in seconds, tokens per second and US dollars; `None` where it is not defined."""
-    return {
-        "duration_s": record.duration_s,
-        "time_to_first_chunk_s": record.time_to_first_chunk_s,
-        "time_to_visible_s": record.time_to_visible_s,
-        "time_to_last_chunk_s": record.time_to_last_chunk_s,
-        "decode_tokens_per_s": record.decode_tokens_per_s,
-        "output_tokens_per_s": record.output_tokens_per_s,
-        "chunk_count": record.chunk_count,
-        "longest_gap_s": record.inter_chunk_max_s,
-        "server_latency_s": record.server_latency_s,
-        "tokens_estimated": record.tokens_estimated,
-        "cost_usd": record.cost_usd,
-    }
-
-
-# --- events -----------------------------------------------------------------------------------------------------------
-
-
-async def events(run: Run) -> AsyncGenerator[ServerSentEvent]:
-    """A run as server-sent events: unnamed ones carry text and the ending, all others are named.
-
-    Closing the generator, as a client does that goes away, cancels the run.
-    """
-    sent = resets = 0
-    state = ""
-    next_progress_s = 0.0
-    try:
-        async with aclosing(run.updates(each_piece=True)) as updates:
-            async for update in updates:
-                if update.resets > resets:
-                    sent, resets = 0, update.resets
-                    yield _named("reset", {})
-                pieces = run.pieces[sent:]
-                if update.state != state and not update.ended:
-                    state = update.state
-                    yield _named("status", _status(update))
-                for piece in pieces:
-                    yield ServerSentEvent(_json({"text": piece}))
-                sent += len(pieces)
-                if update.ended or update.elapsed_s >= next_progress_s:
-                    next_progress_s = update.elapsed_s + 1 / PROGRESS_PER_S
-                    yield _named("progress", _progress(update))
-            yield ServerSentEvent(_json(_ending(update)))
-    finally:
-        run.cancel()
-
-
-def _status(update: RunUpdate) -> dict[str, Any]:
-    retry = update.retry
-    return {
-        "state": "streaming" if update.state == "thinking" else update.state,
-        "attempt": retry.attempt if retry else 1,
-        "of": retry.of if retry else None,
-        "wait_s": retry.wait_s if retry else None,
-    }
-
-
-def _progress(update: RunUpdate) -> dict[str, Any]:
-    rate, progress = update.rate, update.progress
-    return {
-        "rate": rate.instantaneous_per_s if rate else None,
-        "tokens": update.tokens,
-        "fraction": 1.0 if update.state == "done" else progress.fraction if progress else None,
-        "eta_s": 0.0 if update.state == "done" else progress.eta_s if progress else None,
-    }
-
-
-def _ending(update: RunUpdate) -> dict[str, Any]:
-    if update.failure is not None:
-        failure = update.failure
-        return {"error": failure.sentence, "type": failure.type, "request_id": failure.request_id}
-    if update.state == "stopped":
-        return {"error": "The answer was stopped.", "type": "Cancelled", "request_id": None}
-    return {"done": True, **_closing(update)}
-
-
-def _named(event: str, data: Mapping[str, Any]) -> ServerSentEvent:
-    return ServerSentEvent(_json(data), event=event)
-
-
-def _json(data: Mapping[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False)
+    assert update.record is not None  # every run that ended has its record
+    told = closing(update.record, update.stop_reason)
+    return JSONResponse({"text": update.text, "model_id": update.model_id, **told})
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

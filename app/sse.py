@@ -1,0 +1,168 @@
+"""A run as server-sent events, and the way back into it for a client that lost its connection.
+
+Every event carries an id that says how far the client is. A client that goes away has a short grace to come back, as
+a browser's own reconnect does; then the run is cancelled. Whoever comes back later gets what is stored and the ending,
+never a second call to the model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from sse_starlette import ServerSentEvent
+
+from app.live import RunUpdate
+from app.run import Run
+from metrics.record import RunRecord
+
+RETRY_MS = 250
+GRACE_S = 0.7
+PROGRESS_PER_S = 8.0
+KEPT_RUNS = 200
+END = "end"
+
+
+class Streams:
+    """The runs that a client may come back to. Lives on the server's event loop; the last ones are kept."""
+
+    def __init__(self, grace_s: float = GRACE_S) -> None:
+        self._grace_s = grace_s
+        self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._watchers: dict[str, int] = {}
+
+    def find(self, run_id: str) -> Run | None:
+        """The run with this id, if it is still kept."""
+        return self._runs.get(run_id)
+
+    async def events(self, run: Run, *, resets: int = 0, sent: int = 0) -> AsyncGenerator[ServerSentEvent]:
+        """The events of `run`, from piece number `sent` of the answer after `resets` beginnings."""
+        self._keep(run)
+        self._watchers[run.id] = self._watchers.get(run.id, 0) + 1
+        try:
+            async with aclosing(_events(run, resets, sent)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._watchers[run.id] -= 1
+            asyncio.get_running_loop().call_later(self._grace_s, self._cancel_if_alone, run)
+
+    def _keep(self, run: Run) -> None:
+        self._runs[run.id] = run
+        while len(self._runs) > KEPT_RUNS:
+            self._runs.popitem(last=False)
+
+    def _cancel_if_alone(self, run: Run) -> None:
+        if not self._watchers.get(run.id):
+            self._watchers.pop(run.id, None)
+            run.cancel()
+
+
+def read_position(event_id: str) -> tuple[str, int, int] | None:
+    """Run id, beginnings and pieces from an event's id; `None` where it is none of ours. An ending has -1 pieces."""
+    run_id, _, rest = event_id.partition(":")
+    resets, _, sent = rest.partition(":")
+    if not run_id or not resets.isdecimal() or not (sent == END or sent.isdecimal()):
+        return None
+    return run_id, int(resets), -1 if sent == END else int(sent)
+
+
+async def _events(run: Run, resets: int, sent: int) -> AsyncGenerator[ServerSentEvent]:
+    state = ""
+    next_progress_s = 0.0
+    async with aclosing(run.updates(each_piece=True)) as updates:
+        async for update in updates:
+            if update.resets > resets:
+                sent, resets = 0, update.resets
+                yield _named("reset", {}, f"{run.id}:{resets}:0")
+            if update.state != state and not update.ended:
+                state = update.state
+                yield _named("status", _status(update), f"{run.id}:{resets}:{sent}")
+            for piece in run.pieces[sent:]:
+                sent += 1
+                yield _unnamed({"text": piece}, f"{run.id}:{resets}:{sent}")
+            if update.ended or update.elapsed_s >= next_progress_s:
+                next_progress_s = update.elapsed_s + 1 / PROGRESS_PER_S
+                yield _named("progress", _progress(update), f"{run.id}:{resets}:{sent}")
+        yield _unnamed(ending(update), f"{run.id}:{resets}:{END}")
+
+
+async def stored_events(record: RunRecord, resets: int, sent: int) -> AsyncGenerator[ServerSentEvent]:
+    """What the log has of a run that is no longer kept, from piece number `sent` on, and its ending."""
+    sizes = [chars for _, kind, chars in record.chunks or () if kind == "text"]
+    rest = record.response[sum(sizes[:sent]) :]
+    if rest:
+        yield _unnamed({"text": rest}, f"{record.run_id}:{resets}:{len(sizes)}")
+    if record.status == "completed":
+        reason = record.finish_reasons[0] if record.finish_reasons else None
+        data = {"done": True, **closing(record, reason)}
+    else:
+        sentence = record.error_message or "The answer was stopped."
+        data = {"error": sentence, "type": record.error_type or "Cancelled", "request_id": record.request_id}
+    yield _unnamed(data, f"{record.run_id}:{resets}:{END}")
+
+
+def ending(update: RunUpdate) -> dict[str, Any]:
+    """The last event of a run."""
+    if update.failure is not None:
+        failure = update.failure
+        return {"error": failure.sentence, "type": failure.type, "request_id": failure.request_id}
+    if update.state == "stopped":
+        return {"error": "The answer was stopped.", "type": "Cancelled", "request_id": None}
+    assert update.record is not None  # every run that ended has its record
+    return {"done": True, **closing(update.record, update.stop_reason)}
+
+
+def closing(record: RunRecord, stop_reason: str | None) -> dict[str, Any]:
+    """What is told of an answer beside its text. Usage holds only what the service reported."""
+    return {
+        "latency": record.duration_s,
+        "usage": {"input_tokens": record.input_tokens, "output_tokens": record.output_tokens},
+        "stop_reason": stop_reason,
+        "metrics": {
+            "duration_s": record.duration_s,
+            "time_to_first_chunk_s": record.time_to_first_chunk_s,
+            "time_to_visible_s": record.time_to_visible_s,
+            "time_to_last_chunk_s": record.time_to_last_chunk_s,
+            "decode_tokens_per_s": record.decode_tokens_per_s,
+            "output_tokens_per_s": record.output_tokens_per_s,
+            "chunk_count": record.chunk_count,
+            "longest_gap_s": record.inter_chunk_max_s,
+            "server_latency_s": record.server_latency_s,
+            "tokens_estimated": record.tokens_estimated,
+            "cost_usd": record.cost_usd,
+        },
+        "run_id": record.run_id,
+    }
+
+
+def _status(update: RunUpdate) -> dict[str, Any]:
+    retry = update.retry
+    return {
+        "state": "streaming" if update.state == "thinking" else update.state,
+        "attempt": retry.attempt if retry else 1,
+        "of": retry.of if retry else None,
+        "wait_s": retry.wait_s if retry else None,
+    }
+
+
+def _progress(update: RunUpdate) -> dict[str, Any]:
+    rate, progress, done = update.rate, update.progress, update.state == "done"
+    return {
+        "rate": rate.instantaneous_per_s if rate else None,
+        "tokens": update.tokens,
+        "fraction": 1.0 if done else progress.fraction if progress else None,
+        "eta_s": 0.0 if done else progress.eta_s if progress else None,
+    }
+
+
+def _named(event: str, data: Mapping[str, Any], event_id: str) -> ServerSentEvent:
+    return ServerSentEvent(json.dumps(data, ensure_ascii=False), event=event, id=event_id, retry=RETRY_MS)
+
+
+def _unnamed(data: Mapping[str, Any], event_id: str) -> ServerSentEvent:
+    return ServerSentEvent(json.dumps(data, ensure_ascii=False), id=event_id)
