@@ -68,6 +68,7 @@ def _models(settings: Settings) -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    backends.wait_for_models()
     models = backends.models()
     if settings.as_json:
         listed = [

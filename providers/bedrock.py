@@ -15,9 +15,11 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from providers import errors
+from providers.account import Account
 from providers.base import Json, ModelFamily, RuntimeClient
 from providers.cancellation import Cancellation, calling
-from providers.registry import resolve
+from providers.model_ids import parse_model_id
+from providers.registry import Resolved, resolve
 from providers.service_errors import translate_errors
 from providers.types import (
     Accumulator,
@@ -40,7 +42,9 @@ METRICS_KEY = "amazon-bedrock-invocationMetrics"
 class BedrockProvider:
     """Answers from one `bedrock-runtime` client.
 
-    `clock` gives nanoseconds as `time.perf_counter_ns` does. Threads may share an object of this class.
+    `account` is asked for the list of models and for what is behind opaque ARNs; without one, and until it answers,
+    the list is `models`. `region` is for sentences. `clock` gives nanoseconds as `time.perf_counter_ns` does. Threads
+    may share an object of this class.
     """
 
     def __init__(
@@ -49,16 +53,20 @@ class BedrockProvider:
         *,
         backend: Literal["aws", "local"] = "aws",
         models: Sequence[ModelInfo] = (),
+        account: Account | None = None,
+        region: str | None = None,
         clock: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self._client = client
         self._models = tuple(models)
+        self._account = account
+        self._region = region
         self._clock = clock
         self.backend = backend
 
     def models(self) -> Sequence[ModelInfo]:
-        """What can be chosen here, best first."""
-        return self._models
+        """What can be chosen here, best first: what the account listed, or else the list that is built in."""
+        return (self._account.models() if self._account else ()) or self._models
 
     def prepare(self, request: GenerationRequest, *, stream: bool) -> PreparedCall:
         """The exact call that `stream` or `invoke` would make. Raises `UnknownModelError`, `InvalidValueError`."""
@@ -81,7 +89,7 @@ class BedrockProvider:
     # --- one call -----------------------------------------------------------------------------------------------------
 
     def _plan(self, request: GenerationRequest, *, stream: bool) -> tuple[ModelFamily, PreparedCall]:
-        resolved = resolve(request.model_id, family=request.family, api=request.api)
+        request, resolved = self._resolved(request)
         family = resolved.family
         capabilities = resolved.capabilities
         streamed = stream and capabilities.streaming
@@ -100,6 +108,21 @@ class BedrockProvider:
             operation=operation, parameters=parameters, family=family.name, request=checked, notices=notices
         )
 
+    def _resolved(self, request: GenerationRequest) -> tuple[GenerationRequest, Resolved]:
+        """Who speaks for the model, and the request that says so.
+
+        An ARN whose model the account has not told yet goes over Converse, and `api` is set to that: what was shown
+        is sent, and sent again, though the account answers in between.
+        """
+        account = self._account if request.family is None and request.api == "auto" else None
+        if account is None:
+            return request, resolve(request.model_id, family=request.family, api=request.api)
+        behind = account.model_behind(request.model_id)
+        unknown = behind is None and parse_model_id(request.model_id).opaque
+        if unknown or account.only_converse(request.model_id):
+            request = dataclasses.replace(request, api="converse")
+        return request, resolve(request.model_id, api=request.api, underlying=behind)
+
     def _guarded(
         self, family: ModelFamily, call: PreparedCall, canceller: Cancellation | None
     ) -> Generator[StreamEvent]:
@@ -108,7 +131,7 @@ class BedrockProvider:
         delivered = stopped = False
         model_id = str(call.parameters["modelId"])
         try:
-            with translate_errors(model_id):
+            with translate_errors(model_id, region=self._region, offered=self.models):
                 for event in self._open(family, call, canceller):
                     seen.add(event)
                     kind = type(event)

@@ -182,6 +182,7 @@ class BedrockClient:
                     region=self.region_name,
                     profile=self.profile_name,
                     endpoint_url=self.endpoint_url,
+                    list_models=False,
                 )
             backends = self._backends[choice]
         return backends.local() if here else backends.aws()

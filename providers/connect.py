@@ -23,9 +23,10 @@ import botocore.exceptions
 import botocore.session
 
 from providers import cancellation
+from providers.account import TIMEOUT_S, Account, ControlClient
 from providers.base import Provider, RuntimeClient
 from providers.bedrock import BedrockProvider
-from providers.catalog import aws_models, local_models
+from providers.catalog import DEFAULT_AWS_MODEL, aws_models, local_models
 from providers.errors import ConfigurationError
 from providers.model_ids import parse_model_id
 from providers.registry import resolve
@@ -108,6 +109,19 @@ def runtime_client(
     client = session.client(SERVICE, region_name=region, endpoint_url=endpoint_url, config=config)
     make_cancellable(client)
     return cast("RuntimeClient", client)
+
+
+def control_client(session: boto3.Session, *, region: str) -> ControlClient:
+    """A client of the control plane: one try, a few seconds. Raises `ConfigurationError`."""
+    config = botocore.config.Config(
+        connect_timeout=TIMEOUT_S, read_timeout=TIMEOUT_S, retries={"total_max_attempts": 1}
+    )
+    try:
+        client = session.client("bedrock", region_name=region, config=config)
+    except ValueError as error:
+        raise ConfigurationError(f"No client for Bedrock's control plane: {error}") from error
+    make_cancellable(client)
+    return cast("ControlClient", client)
 
 
 def local_client(endpoint_url: str) -> RuntimeClient:
@@ -241,7 +255,9 @@ def _with_placeholder_keys(session: boto3.Session) -> boto3.Session:
 class Backends:
     """The providers of this process: AWS where it is set up, and always the local endpoint, started on first use.
 
-    `local_url` names an endpoint that runs already. Safe to share between threads.
+    `local_url` names an endpoint that runs already. With AWS, and no endpoint set by hand, the account is asked in the
+    background what it can call; `list_models=False` leaves that until `models` is called. Safe to share between
+    threads.
     """
 
     def __init__(
@@ -252,6 +268,7 @@ class Backends:
         profile: str | None = None,
         endpoint_url: str | None = None,
         local_url: str | None = None,
+        list_models: bool = True,
     ) -> None:
         self.status, session = choose_backend(choice, region=region, profile=profile, endpoint_url=endpoint_url)
         self._lock = threading.Lock()
@@ -259,11 +276,17 @@ class Backends:
         self._local_endpoint: Any = None
         self._local: BedrockProvider | None = None
         self._aws: BedrockProvider | None = None
+        self._account: Account | None = None
         if session is not None:
-            client = runtime_client(
-                session, region=self.status.region or DEFAULT_REGION, endpoint_url=self.status.endpoint_url
+            region = self.status.region or DEFAULT_REGION
+            client = runtime_client(session, region=region, endpoint_url=self.status.endpoint_url)
+            if self.status.endpoint_url is None:
+                self._account = Account(control_client(session, region=region), region=region)
+            self._aws = BedrockProvider(
+                client, backend="aws", models=aws_models(), account=self._account, region=region
             )
-            self._aws = BedrockProvider(client, backend="aws", models=aws_models())
+        if self._account is not None and list_models:
+            self._account.start()
 
     def status_of(self, model_id: str) -> BackendStatus:
         """Where `model_id` is served. Raises `UnknownModelError` for what is no model id at all."""
@@ -302,12 +325,28 @@ class Backends:
             return self._local
 
     def models(self) -> Sequence[ModelInfo]:
-        """What can be chosen: the models of AWS first where it answers, then those of this machine."""
+        """What can be chosen: the models of AWS first where it answers, then those of this machine.
+
+        Never waits: until the account has answered, its part is the built-in list.
+        """
         return [*(self._aws.models() if self._aws else ()), *local_models()]
 
     def default_model(self) -> str:
         """The id that is chosen when nobody has chosen."""
-        return self.models()[0].id
+        offered = [info.id for info in self.models()]
+        return DEFAULT_AWS_MODEL if DEFAULT_AWS_MODEL in offered else offered[0]
+
+    @property
+    def listing(self) -> str:
+        """A sentence on where the list of models comes from, and why it is not the account's where it is not."""
+        if self._account is not None:
+            return self._account.listing
+        return f"The built-in list of models is shown: {self.status.reason}."
+
+    def wait_for_models(self, timeout_s: float = TIMEOUT_S) -> None:
+        """Waits until the account was asked, at most `timeout_s`: for a command that only prints the list."""
+        if self._account is not None:
+            self._account.wait(timeout_s)
 
     def close(self) -> None:
         """Ends the local endpoint if this object started it."""

@@ -140,11 +140,11 @@ _SECRETS = re.compile(
     r"|ABSK[A-Za-z0-9+/=_-]{16,}"
     r"|Bearer\s+\S+"
     r"|aws_secret_access_key\W+\S+"
-    r"|(?<=arn:aws:bedrock:)(?P<region>[a-z0-9-]*):\d{12}(?=:)",
+    r"|(?P<arn>arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:)\d{12}(?=:)",
     re.IGNORECASE,
 )
 
 
 def redact(text: str) -> str:
     """`text` without access keys, signatures, tokens and account ids."""
-    return _SECRETS.sub(lambda found: f"{found['region']}:…" if found["region"] is not None else "[removed]", text)
+    return _SECRETS.sub(lambda found: f"{found['arn']}…" if found["arn"] else "[removed]", text)

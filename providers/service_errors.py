@@ -8,7 +8,8 @@ comes without code and message, and while a body is read connections break as ur
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import botocore.eventstream
 import botocore.exceptions
@@ -16,8 +17,10 @@ import botocore.parsers
 import urllib3.exceptions
 
 from providers import errors
+from providers.catalog import profile_for
+from providers.types import ModelInfo
 
-_BY_CODE: dict[str, type[errors.ProviderError]] = {
+BY_CODE: dict[str, type[errors.ProviderError]] = {
     # The eleven that botocore 1.44.5 lists for our four operations ...
     "ValidationException": errors.InvalidRequestError,
     "ServiceQuotaExceededException": errors.QuotaExceededError,
@@ -59,7 +62,7 @@ _BY_STATUS: dict[int, type[errors.ProviderError]] = {
 _ADVICE: dict[type[errors.ProviderError], str] = {
     errors.InvalidRequestError: "{model} refused the request: {said}",
     errors.QuotaExceededError: "A quota of this account is used up: {said}",
-    errors.AccessDeniedError: "No access to {model}: {said} Check the credentials, the region and model access.",
+    errors.AccessDeniedError: "The credentials were refused: {said} Sign in again (`aws sso login`) or renew the key.",
     errors.ModelNotFoundError: "{model} is not to be had here: {said} Check the id and the region.",
     errors.ModelTimeoutError: "{model} took too long: {said} Try again, or ask for fewer tokens.",
     errors.ModelFailedError: "{model} failed on this request: {said} Try again, or change the prompt.",
@@ -70,32 +73,75 @@ _ADVICE: dict[type[errors.ProviderError], str] = {
 }
 
 
-def error_from_service(model_id: str, error: botocore.exceptions.ClientError) -> errors.ProviderError:
-    """Our error for one that the service named, at the call or inside the stream."""
+_NO_ACCESS = (
+    "No access to {model}: {said} Open it in the Bedrock console of {region} (model catalog) and request access there, "
+    "and let the role or key have bedrock:InvokeModel and bedrock:InvokeModelWithResponseStream."
+)
+_NO_USE_CASE = (
+    "No access to {model} yet: {said} The form is in the Bedrock console of {region} (model catalog, any model of "
+    "Anthropic)."
+)
+_NOT_ON_DEMAND = "{model} cannot be called by this id in {region}, only through an inference profile. {step}"
+_ON_DEMAND_REFUSED = re.compile(r"on-demand throughput isn.t supported")  # the service writes a curly apostrophe
+
+
+def error_from_service(
+    model_id: str,
+    error: botocore.exceptions.ClientError,
+    *,
+    region: str | None = None,
+    offered: Callable[[], Iterable[ModelInfo]] = tuple,
+) -> errors.ProviderError:
+    """Our error for one that the service named, at the call or inside the stream.
+
+    `region` and `offered` (the models to choose from) make the step to take a precise one.
+    """
     told = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
     code = str(told.get("Code") or "")
     said = str(told.get("Message") or "").strip()
     status = metadata.get("HTTPStatusCode")
     in_stream = isinstance(error, botocore.exceptions.EventStreamError)
-    kind = _BY_CODE.get(code[:1].upper() + code[1:])
+    name = code[:1].upper() + code[1:]
+    kind = BY_CODE.get(name)
     if kind is None:
         kind = errors.InternalServiceError if in_stream else _BY_STATUS.get(status or 0, errors.InternalServiceError)
-    lowered = said.lower()
-    if kind is errors.InvalidRequestError and "model identifier is invalid" in lowered:
-        kind = errors.ModelNotFoundError
-    elif kind is errors.ThrottledError and "per day" in lowered:
-        kind = errors.QuotaExceededError  # "Too many tokens per day": seconds of waiting are no help
+    kind, sentence = _kind_and_sentence(kind, name, said.lower())
     if said and said[-1] not in ".!?":
         said += "."
-    sentence = _ADVICE[kind].format(model=model_id, said=said or "it did not say why.")
+    place = region or "the region"
+    step = _profile_step(model_id, place, offered) if sentence is _NOT_ON_DEMAND else ""
     return kind(
-        sentence,
+        sentence.format(model=model_id, said=said or "it did not say why.", region=place, step=step),
         code=code or "unnamed_error",
         request_id=metadata.get("RequestId"),
         http_status=None if in_stream else status,
         retry_after_s=_retry_after_s(metadata.get("HTTPHeaders", {})),
     )
+
+
+def _kind_and_sentence(
+    kind: type[errors.ProviderError], code: str, said: str
+) -> tuple[type[errors.ProviderError], str]:
+    """The class and the sentence, where the code alone does not settle them."""
+    if kind is errors.InvalidRequestError and "model identifier is invalid" in said:
+        kind = errors.ModelNotFoundError
+    elif kind is errors.InvalidRequestError and _ON_DEMAND_REFUSED.search(said):
+        return kind, _NOT_ON_DEMAND
+    elif kind is errors.ThrottledError and "per day" in said:
+        kind = errors.QuotaExceededError  # "Too many tokens per day": seconds of waiting are no help
+    elif kind is errors.ModelNotFoundError and "use case details" in said:
+        return errors.AccessDeniedError, _NO_USE_CASE  # a 404 (obot-platform/obot issue 6747, 2026-05)
+    elif kind is errors.AccessDeniedError and code == "AccessDeniedException":
+        return kind, _NO_ACCESS
+    return kind, _ADVICE[kind]
+
+
+def _profile_step(model_id: str, region: str, offered: Callable[[], Iterable[ModelInfo]]) -> str:
+    profile = profile_for(model_id, region, offered())
+    if profile is None or profile == model_id:
+        return "Use the id of one that contains it: the Bedrock console lists them under Cross-region inference."
+    return f"Use {profile}."
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
@@ -122,12 +168,14 @@ _NOT_CONFIGURED = (
 
 
 @contextlib.contextmanager
-def translate_errors(model_id: str) -> Iterator[None]:
+def translate_errors(
+    model_id: str, *, region: str | None = None, offered: Callable[[], Iterable[ModelInfo]] = tuple
+) -> Iterator[None]:
     """Maps everything that boto3 and urllib3 raise, while opening and while reading, onto our tree."""
     try:
         yield
     except botocore.exceptions.ClientError as error:
-        raise error_from_service(model_id, error) from error
+        raise error_from_service(model_id, error, region=region, offered=offered) from error
     except _NOT_CONFIGURED as error:
         raise errors.ConfigurationError(
             f"AWS is not set up for {model_id}: {error}. Run `aws configure` or `aws sso login`, or choose a model on "
