@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import socket
+import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSHTTPSConnection
 
-from providers.connect import Backends, choose_backend, configured_endpoint, make_session
+from providers.cancellation import Cancellation, calling
+from providers.connect import Backends, choose_backend, configured_endpoint, local_client, make_session
 from providers.errors import ConfigurationError
 from providers.types import TextDelta
 from tests.providers.conftest import ask
-from tests.wire import WireServer, stop_frames, stream, text_frames
+from tests.wire import Connection, WireServer, stop_frames, stream, text_frames
 
 ANSWER = stream([*text_frames("Hel", "lo"), *stop_frames()])
 
@@ -81,7 +86,7 @@ def test_real_keys_never_reach_the_local_endpoint(wire: WireServer, monkeypatch:
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "the-real-bearer")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # a proxy must not see prompts for this machine either
     wire.reply_with(ANSWER)
-    backends = Backends("auto", local_url=wire.url)
+    backends = Backends("auto", local_url=wire.url, list_models=False)
     list(backends.provider_for("local.smollm2-135m-instruct").stream(ask("local.smollm2-135m-instruct")))
     assert "the-real" not in str(wire.asked[0].headers)
 
@@ -97,3 +102,32 @@ def test_choosing_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     assert choose()[0] == "local"
+
+
+def test_a_call_can_be_cut_before_there_is_a_response(wire: WireServer) -> None:
+    """The private part of botocore that `make_cancellable` reaches into is still there, and still asked in time."""
+    attached = threading.Event()
+    in_time: list[bool] = []
+
+    class Noting(Cancellation):
+        def attach(self, hang_up: Callable[[], None]) -> None:
+            attached.set()
+            super().attach(hang_up)
+
+    def reply(to: Connection) -> None:
+        in_time.append(attached.wait(2))
+        ANSWER(to)
+
+    wire.reply_with(reply)
+    client = local_client(wire.url)
+    with calling(Noting()):
+        client.converse_stream(modelId="amazon.nova-lite-v1:0", messages=[])
+    assert in_time == [True]
+
+
+def test_connections_over_tls_can_be_cut_in_the_same_way() -> None:
+    client: Any = local_client("https://127.0.0.1:9")
+    pools = client._endpoint.http_session._manager.pool_classes_by_scheme
+    assert issubclass(pools["https"].ConnectionCls, AWSHTTPSConnection)
+    assert "getresponse" in vars(pools["https"].ConnectionCls)
+    assert callable(AWSHTTPSConnection.getresponse)
