@@ -33,6 +33,7 @@ KEEP = gr.skip()
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "preprocess": False}
 """For every event: no endpoint of its own, no overlay, values as they come."""
 
+KEYS = "Enter sends · Shift+Enter new line · Esc stops"
 _PAINTED = "watch('value', () => window.playground.painted());"
 _ACTIONS = "window.playground.actions(element, (data) => trigger('submit', data));"
 
@@ -82,7 +83,7 @@ def build_chat(services: Services, settings: SettingsPanel, labels: Labels) -> C
         problem = gr.HTML("", elem_id="chat-problem", apply_default_css=False, js_on_load=_PAINTED)
         with gr.Row(elem_id="composer", equal_height=False):
             prompt = gr.Textbox(
-                placeholder="Ask something (Shift+Enter for a new line)",
+                placeholder="Ask something",
                 label="Prompt",
                 show_label=False,
                 lines=1,
@@ -98,6 +99,7 @@ def build_chat(services: Services, settings: SettingsPanel, labels: Labels) -> C
         with gr.Row(elem_id="under-composer", equal_height=False):
             with gr.Accordion("View request", open=False, elem_id="view-request") as view_request:
                 request = gr.HTML("", elem_id="request", apply_default_css=False)
+            gr.HTML(f'<p class="hint">{KEYS}</p>', apply_default_css=False)
             clear = gr.Button("Clear conversation", elem_id="chat-clear", min_width=0, scale=0, size="sm")
 
     asking = _Asking(services, labels)

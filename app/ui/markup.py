@@ -161,7 +161,7 @@ def _not_saved(update: RunUpdate) -> str:
 
 def figures_line(update: RunUpdate) -> str:
     """One quiet line: first text, rate, tokens, total, cost."""
-    return f'<p class="figures">{"".join(_figure(figure) for figure in present.figures(update))}</p>'
+    return f'<p class="figures">{" ".join(_figure(figure) for figure in present.figures(update))}</p>'
 
 
 def _figure(figure: present.Figure) -> str:

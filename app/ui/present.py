@@ -218,7 +218,9 @@ def time_left(estimate: ProgressEstimate | None) -> str:
         return "about 1 s left"
     if high >= 120:
         return f"{max(1, low // 60)}–{-(-high // 60)} min left"
-    return f"about {high} s left" if low == high else f"{low}–{high} s left"
+    if low == high:
+        return f"about {high} s left"
+    return f"{low}–{high} s left" if low else f"up to {high} s left"
 
 
 def announcement(update: RunUpdate) -> str:

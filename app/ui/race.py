@@ -23,7 +23,7 @@ def race(turn: Turn) -> str:
         for name, update, (first_s, end_s) in zip(("Complete", "Streamed"), (complete, streamed), spans, strict=True)
     )
     words = f'<p class="saving">{escape(sentence)}</p>' if sentence else ""
-    warning = present.lengths_differ(complete, streamed) if sentence else ""
+    warning = "" if turn.open else present.lengths_differ(complete, streamed)
     caution = f'<p class="notice">{escape(warning)}</p>' if warning else ""
     scale = f'<div class="axis" aria-hidden="true"><span>0 s</span><span>{present.clock(axis_s)}</span></div>'
     return f'<div class="race" role="group" aria-label="Wait until the first text">{words}{lanes}{scale}{caution}</div>'

@@ -61,7 +61,7 @@ def _python(value: Any, depth: int = 1) -> str:
     """A literal, one item a line, as it stands `depth` levels deep."""
     inner, outer = "    " * (depth + 1), "    " * depth
     if isinstance(value, Mapping) and value:
-        items = [f"{inner}{name!r}: {_python(item, depth + 1)},\n" for name, item in value.items()]
+        items = [f"{inner}{json.dumps(name)}: {_python(item, depth + 1)},\n" for name, item in value.items()]
         return "{\n" + "".join(items) + outer + "}"
     if isinstance(value, list | tuple) and value:
         return "[\n" + "".join(f"{inner}{_python(item, depth + 1)},\n" for item in value) + outer + "]"

@@ -7,15 +7,19 @@ import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from app.services import Services
 from app.ui.escaping import escape
+from app.ui.present import many
 from app.ui.run_details import details
 from metrics.run_log import RunLogError
 from metrics.tables import filter_rows, for_display, pairs_table, rows_of, runs_table, to_csv
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +65,7 @@ def build_runs(services: Services, tab: gr.Tab, asked: Any) -> None:
     for trigger in (tab.select, asked.then):
         trigger(runs.read, fields, shown, **PRIVATE)
     gr.on(
-        [view.change, text.input, model.input, mode.input, status.input],
+        [view.change, text.change, model.input, mode.input, status.input],
         runs.read,
         fields,
         shown,
@@ -91,7 +95,7 @@ class _Runs:
         fitting = _filtered(rows, view, text, model, mode, status)
         table = _table(fitting, view)
         choices = gr.update(choices=[ANY, *models])
-        return for_display(table), _count(len(table), len(rows), view), choices
+        return as_cells(table), _count(len(table), len(rows), view), choices
 
     def details(self, event: gr.SelectData) -> str:
         """The run of the row that was clicked."""
@@ -114,6 +118,15 @@ class _Runs:
         return str(path)
 
 
+def as_cells(table: pd.DataFrame) -> dict[str, Any]:
+    """The table as Gradio shows it: numbers, so that columns sort as such, and beside them what is to be read."""
+    return {
+        "headers": [str(name) for name in table.columns],
+        "data": table.astype(object).where(table.notna(), None).to_numpy().tolist(),
+        "metadata": {"display_value": for_display(table).to_numpy().tolist()},
+    }
+
+
 def _cache() -> Path:
     folder = Path(gr.utils.get_upload_folder())
     folder.mkdir(parents=True, exist_ok=True)
@@ -131,7 +144,7 @@ def _filtered(rows: Sequence[Any], view: str, text: str, model: str, mode: str, 
     )
 
 
-def _table(rows: Sequence[Any], view: str) -> Any:
+def _table(rows: Sequence[Any], view: str) -> pd.DataFrame:
     return pairs_table(rows) if view == "Pairs" else runs_table(rows)
 
 
@@ -139,5 +152,7 @@ def _count(shown: int, of: int, view: str) -> str:
     if not of:
         return EMPTY
     if view == "Pairs":
-        return f'<p class="note">{shown} pairs of a complete and a streamed run. Ask in mode Both to make one.</p>'
-    return f'<p class="note">{shown:,} of the newest {of:,} runs</p>'
+        words = f"{many(shown, 'pair')} of a complete and a streamed run. Ask in mode Both to make one."
+    else:
+        words = many(of, "run") if shown == of < SHOWN else f"{shown:,} of the newest {many(of, 'run')}"
+    return f'<p class="note">{words}</p>'

@@ -12,6 +12,7 @@ window.playground = (() => {
   let ask = () => {}; // set when the history is there
   let following = true;
   let wasBusy = false;
+  let followed = "";
   let problemShown = "";
 
   // --- the conversation's key: this tab's own, kept over a reload ---
@@ -67,13 +68,27 @@ window.playground = (() => {
   // --- what is shown while an answer runs ---
   const strip = () => document.querySelector("#chat-strip .strip");
   const busy = () => strip()?.dataset.busy === "true";
-  const nearBottom = () => {
+  const liveAnswer = () => document.querySelector("#chat-live .answer.live");
+  const target = () => {
+    // Where the page must be scrolled to for the newest text: its end stands just above the dock.
     const page = document.scrollingElement;
-    return page.scrollHeight - page.scrollTop - window.innerHeight < NEAR_PX;
+    const end = page.scrollHeight - window.innerHeight;
+    const live = liveAnswer();
+    if (!live?.closest(".pair")) return end;
+    const over = live.getBoundingClientRect().bottom - $("dock").getBoundingClientRect().top + 24;
+    return Math.max(0, Math.min(end, page.scrollTop + over));
+  };
+  const nearBottom = () => target() - document.scrollingElement.scrollTop < NEAR_PX;
+  const follow = () => {
+    const to = target();
+    const run = liveAnswer()?.dataset.mode || "";
+    // Only ever down, but for the second answer of two, which begins higher up than the first one ended.
+    if (to > document.scrollingElement.scrollTop || run !== followed) document.scrollingElement.scrollTop = to;
+    followed = run;
   };
   const toBottom = () => {
-    const page = document.scrollingElement;
-    page.scrollTop = page.scrollHeight;
+    followed = "";
+    follow();
   };
   const showJump = () => $("jump")?.classList.toggle("shown", !following && !nearBottom());
   const painted = () => {
@@ -88,7 +103,7 @@ window.playground = (() => {
       refill();
       if (document.activeElement === document.body || $("chat-stop")?.contains(document.activeElement)) focusPrompt();
     }
-    if ((now || wasBusy) && following && root().dataset.tab !== "runs") toBottom();
+    if ((now || wasBusy) && following && root().dataset.tab !== "runs") follow();
     wasBusy = now;
     showProblem();
     showJump();
