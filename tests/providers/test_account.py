@@ -129,6 +129,11 @@ def listed(account: Account) -> dict[str, str]:
     return {info.id: info.label for info in account.models()}
 
 
+def names_since(before: set[threading.Thread]) -> set[str]:
+    """Which of the account's threads were started since `before` and still run."""
+    return {thread.name for thread in set(threading.enumerate()) - before} & {"account-models", "model-behind"}
+
+
 def eventually(look: Callable[[], T]) -> T:
     """What `look` finds, once it finds something; at most 5 s."""
     deadline = time.perf_counter() + 5
@@ -268,6 +273,7 @@ def test_a_dead_control_plane_delays_nothing(plane: ControlPlane) -> None:
 def test_with_an_endpoint_set_by_hand_nothing_is_asked(
     plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
+    before = set(threading.enumerate())
     if by == "environment":
         monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://127.0.0.1:9")
     backends = Backends("auto", region=REGION, endpoint_url="http://127.0.0.1:9" if by == "argument" else None)
@@ -276,7 +282,7 @@ def test_with_an_endpoint_set_by_hand_nothing_is_asked(
     assert provider.prepare(ask(PROFILE_ARN, api="auto"), stream=True).operation == "converse_stream"
     assert [info for info in backends.models() if info.backend == "aws"] == list(aws_models())
     assert backends.listing == "The built-in list of models is shown: endpoint set by hand."
-    assert "account-models" not in {thread.name for thread in threading.enumerate()}
+    assert names_since(before) == set()
     assert plane.asked() == []
 
 
@@ -412,8 +418,9 @@ def test_a_run_that_began_over_converse_stays_there(
 )
 def test_nobody_is_asked_where_no_look_up_helps(plane: ControlPlane, account: Account, asked: dict[str, str]) -> None:
     provider = BedrockProvider(runtime_client(make_session(None, REGION), region=REGION), account=account)
+    before = set(threading.enumerate())
     provider.prepare(ask(**asked), stream=True)
-    assert "model-behind" not in {thread.name for thread in threading.enumerate()}
+    assert names_since(before) == set()
     assert plane.asked() == []
 
 

@@ -121,7 +121,7 @@ def test_a_call_can_be_cut_before_there_is_a_response(wire: WireServer) -> None:
     wire.reply_with(reply)
     client = local_client(wire.url)
     with calling(Noting()):
-        client.converse_stream(modelId="amazon.nova-lite-v1:0", messages=[])
+        list(client.converse_stream(modelId="amazon.nova-lite-v1:0", messages=[])["stream"])
     assert in_time == [True]
 
 
