@@ -204,7 +204,7 @@ class Account:
 def _at_most(timeout_s: float) -> Iterator[None]:
     """Cuts the calls of this thread after `timeout_s` in all: botocore's own limits are per read.
 
-    Raises `ConnectionFailedError` when it did: a call that was cut may still have returned.
+    Raises `ConnectionFailedError` where half an answer is the result of that.
     """
     cut = Cancellation()
     timer = threading.Timer(timeout_s, cut.cancel)
@@ -213,10 +213,12 @@ def _at_most(timeout_s: float) -> Iterator[None]:
     try:
         with calling(cut):
             yield
+    except errors.DecodeError as error:
+        if cut.cancelled:
+            raise errors.ConnectionFailedError(f"No answer within {timeout_s:g} s.", code="timeout") from error
+        raise
     finally:
         timer.cancel()
-    if cut.cancelled:
-        raise errors.ConnectionFailedError(f"No answer within {timeout_s:g} s.", code="timeout")
 
 
 def _told(answer: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:

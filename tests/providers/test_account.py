@@ -255,6 +255,7 @@ def test_a_drip_of_bytes_does_not_outlast_the_limit(plane: ControlPlane, account
     begun = time.perf_counter()
     assert listed(account) == {}
     assert time.perf_counter() - begun < 2
+    assert "did not answer within 0.3 s" in account.listing
 
 
 def test_a_dead_control_plane_delays_nothing(plane: ControlPlane) -> None:
@@ -383,7 +384,9 @@ def test_where_it_is_not_told_the_call_goes_over_converse(
     assert provider.prepare(request, stream=True).operation == "converse_stream"
     assert time.perf_counter() - begun < 0.25
     assert eventually(lambda: "model-behind" not in {thread.name for thread in threading.enumerate()})
+    before = set(threading.enumerate())
     assert provider.prepare(request, stream=True).operation == "converse_stream"
+    assert names_since(before) == set()
     assert plane.asked() == [path]  # a failure is kept for a while
     clock.now_s += RETRY_S
     plane.answers[path] = document(MINE)
