@@ -18,7 +18,18 @@ from providers.connect import Backends, control_client, make_session, runtime_cl
 from providers.errors import ConfigurationError
 from providers.types import TextDelta
 from tests.providers.conftest import ask
-from tests.wire import Connection, Reply, WireServer, document, failure, silence, stop_frames, stream, text_frames
+from tests.wire import (
+    Connection,
+    Reply,
+    WireServer,
+    document,
+    failure,
+    hang_up,
+    silence,
+    stop_frames,
+    stream,
+    text_frames,
+)
 
 T = TypeVar("T")
 
@@ -121,7 +132,14 @@ def clock() -> Clock:
 
 @pytest.fixture
 def account(plane: ControlPlane, clock: Clock) -> Account:
-    return Account(control_client(make_session(None, REGION), region=REGION), region=REGION, timeout_s=0.3, clock=clock)
+    return Account(control_client(make_session(None, REGION), region=REGION), region=REGION, clock=clock)
+
+
+@pytest.fixture
+def hasty(plane: ControlPlane, clock: Clock) -> Account:
+    """The same with less patience, for answers that do not come."""
+    client = control_client(make_session(None, REGION), region=REGION)
+    return Account(client, region=REGION, timeout_s=0.3, clock=clock)
 
 
 def listed(account: Account) -> dict[str, str]:
@@ -219,8 +237,7 @@ def test_where_listing_is_denied_the_built_in_list_stands_and_says_why(plane: Co
         (failure("429 Too Many Requests", "ThrottlingException", "Slow down."), "throttling The list of models"),
         (document({"modelSummaries": []}), "lists no text model in us-west-2"),
         (sign_in_page, "did not answer in Bedrock's format"),
-        (lambda to: to.sock.close(), "did not answer within 0.3 s"),
-        (silence, "did not answer within 0.3 s"),
+        (hang_up, "did not answer within 3 s"),
     ],
 )
 def test_other_troubles_say_so_too(plane: ControlPlane, account: Account, reply: Reply, said: str) -> None:
@@ -243,7 +260,8 @@ def test_a_failure_is_not_asked_again_at_once(plane: ControlPlane, account: Acco
     assert eventually(account.models)
 
 
-def test_a_drip_of_bytes_does_not_outlast_the_limit(plane: ControlPlane, account: Account) -> None:
+@pytest.mark.parametrize("how", ["silence", "a drip of bytes"])
+def test_no_answer_outlasts_the_limit(plane: ControlPlane, hasty: Account, how: str) -> None:
     def drip(to: Connection) -> None:
         to.head("200 OK", {"Content-Type": "application/json", "Content-Length": "1000"})
         for _ in range(100):
@@ -251,11 +269,11 @@ def test_a_drip_of_bytes_does_not_outlast_the_limit(plane: ControlPlane, account
             if to.wait_until_left(0.05):
                 return
 
-    plane.answers["/foundation-models"] = drip
+    plane.answers["/foundation-models"] = silence if how == "silence" else drip
     begun = time.perf_counter()
-    assert listed(account) == {}
+    assert listed(hasty) == {}
     assert time.perf_counter() - begun < 2
-    assert "did not answer within 0.3 s" in account.listing
+    assert "did not answer within 0.3 s" in hasty.listing
 
 
 def test_a_dead_control_plane_delays_nothing(plane: ControlPlane) -> None:
@@ -264,7 +282,7 @@ def test_a_dead_control_plane_delays_nothing(plane: ControlPlane) -> None:
     backends = Backends("auto", region=REGION)
     models = backends.models()
     default = backends.default_model()
-    assert time.perf_counter() - begun < 1
+    assert time.perf_counter() - begun < 2
     assert [info for info in models if info.backend == "aws"] == list(aws_models())
     assert default == DEFAULT_AWS_MODEL
     assert backends.listing == "The built-in list of models is shown until the account has answered."
@@ -372,7 +390,7 @@ def test_the_list_tells_what_is_behind_the_profiles_in_it(plane: ControlPlane, a
     assert account.model_behind(PROFILE_ARN) == foundation(HAIKU)
 
 
-@pytest.mark.parametrize("reply", [DENIED, document({}), silence])
+@pytest.mark.parametrize("reply", [DENIED, document({})])
 def test_where_it_is_not_told_the_call_goes_over_converse(
     plane: ControlPlane, account: Account, clock: Clock, reply: Reply
 ) -> None:
@@ -380,10 +398,9 @@ def test_where_it_is_not_told_the_call_goes_over_converse(
     plane.answers[path] = reply
     provider = BedrockProvider(runtime_client(make_session(None, REGION), region=REGION), account=account)
     request = ask(PROFILE_ARN, api="auto")
-    begun = time.perf_counter()
+    first = set(threading.enumerate())
     assert provider.prepare(request, stream=True).operation == "converse_stream"
-    assert time.perf_counter() - begun < 0.25
-    assert eventually(lambda: "model-behind" not in {thread.name for thread in threading.enumerate()})
+    assert eventually(lambda: not names_since(first))
     before = set(threading.enumerate())
     assert provider.prepare(request, stream=True).operation == "converse_stream"
     assert names_since(before) == set()
@@ -392,6 +409,15 @@ def test_where_it_is_not_told_the_call_goes_over_converse(
     plane.answers[path] = document(MINE)
     provider.prepare(request, stream=True)
     assert eventually(lambda: provider.prepare(request, stream=True).family == "claude")
+
+
+def test_a_look_up_without_an_answer_holds_up_no_run(plane: ControlPlane, hasty: Account) -> None:
+    plane.answers[f"/inference-profiles/{PROFILE_ARN}"] = silence
+    provider = BedrockProvider(runtime_client(make_session(None, REGION), region=REGION), account=hasty)
+    before = set(threading.enumerate())
+    assert provider.prepare(ask(PROFILE_ARN, api="auto"), stream=True).operation == "converse_stream"
+    assert names_since(before) == {"model-behind"}  # it waits, the call does not
+    assert eventually(lambda: not names_since(before))
 
 
 def test_a_run_that_began_over_converse_stays_there(
@@ -427,12 +453,13 @@ def test_nobody_is_asked_where_no_look_up_helps(plane: ControlPlane, account: Ac
     assert plane.asked() == []
 
 
-def test_many_arns_at_once_are_looked_up_a_few_at_a_time(plane: ControlPlane, account: Account) -> None:
+def test_many_arns_at_once_are_looked_up_a_few_at_a_time(plane: ControlPlane, hasty: Account) -> None:
+    before = set(threading.enumerate())
     for number in range(20):
         arn = f"{ARN}provisioned-model/{number:012}"
         plane.answers[f"/provisioned-model-throughput/{arn}"] = silence
-        account.model_behind(arn)
-    threads = [thread for thread in threading.enumerate() if thread.name == "model-behind"]
+        hasty.model_behind(arn)
+    threads = [each for each in set(threading.enumerate()) - before if each.name == "model-behind"]
     assert len(threads) <= MAX_LOOKUPS
     for thread in threads:
         thread.join(5)
