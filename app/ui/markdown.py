@@ -29,8 +29,8 @@ def to_html(text: str) -> str:
 class GrowingMarkdown:
     """An answer that grows, as a list of HTML blocks of which only the last ones change.
 
-    A block of Markdown is closed once another one stands behind it at the same level, so only the text from the last
-    block on is read again. Links that are defined at the end of the answer show as text until the answer is drawn as a
+    A block of Markdown is closed once another one has begun behind it at the same level, so only the text from there on
+    is read again. Links that are defined at the end of the answer show as text until the answer is drawn as a
     whole.
     """
 
@@ -47,21 +47,21 @@ class GrowingMarkdown:
         tail = text[self._read_to :]
         tokens = _RENDERER.parse(tail)
         starts = [at for at, token in enumerate(tokens) if token.level == 0 and token.nesting >= 0 and token.map]
+        if len(starts) > 1 and "\n" not in tail[_begin(tail, tokens[starts[-1]]) :]:
+            starts.pop()  # until its first line is whole, the next block may yet turn out to belong to the one before
+        for start, end in pairwise(starts):
+            self._closed.append(_render(tokens[start:end]))
         if len(starts) > 1:
-            last = starts[-1]
-            for start, end in pairwise(starts):
-                self._closed.append(_render(tokens[start:end]))
-            first_line = (tokens[last].map or [0])[0]
-            self._read_to += _offset(tail, first_line)
-            tokens = tokens[last:]
-        open_block = _render(tokens)
-        return [*self._closed, open_block] if open_block else list(self._closed)
+            self._read_to += _begin(tail, tokens[starts[-1]])
+            tokens = tokens[starts[-1] :]
+        open_blocks = _render(tokens)
+        return [*self._closed, open_blocks] if open_blocks else list(self._closed)
 
 
-def _offset(text: str, line: int) -> int:
-    """Where line number `line` begins, counted from 0."""
+def _begin(text: str, token: Token) -> int:
+    """Where the block that begins with `token` begins in `text`."""
     at = 0
-    for _ in range(line):
+    for _ in range(token.map[0] if token.map else 0):
         at = text.index("\n", at) + 1
     return at
 
