@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
@@ -24,6 +26,7 @@ from app.records import RunLabels
 from app.run import Run
 from app.services import Services
 from app.sse import Streams, closing, read_position, stored_events
+from metrics.run_log import RunLogError
 from metrics.tables import to_csv
 from providers.errors import InvalidValueError, ProviderError
 from providers.retry import RetryPolicy
@@ -74,11 +77,31 @@ class GenerateBody(BaseModel):
 def build_api(services: Services, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     """The API as an application of its own; the page is mounted onto it."""
     app = FastAPI(
-        title="Streaming playground for Amazon Bedrock", version=__version__, lifespan=lifespan, redoc_url=None
+        title="Streaming playground for Amazon Bedrock",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's own page is drawn by scripts of another host
+        redoc_url=None,
     )
     _add_error_handlers(app)
     app.include_router(_router(services))
+    _add_docs(app)
     return app
+
+
+def _add_docs(app: FastAPI) -> None:
+    """The description at `/docs`, with Swagger UI from a package: it works offline, and under our content policy."""
+    app.mount("/docs/assets", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="docs-assets")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title=app.title,
+            swagger_js_url="/docs/assets/swagger-ui-bundle.js",
+            swagger_css_url="/docs/assets/swagger-ui.css",
+            swagger_favicon_url="/docs/assets/favicon-32x32.png",
+        )
 
 
 def _router(services: Services) -> APIRouter:
@@ -273,6 +296,10 @@ def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         return _bad(_sentence(error.errors()[0]), 400, "InvalidValueError")
+
+    @app.exception_handler(RunLogError)
+    async def no_log(_request: Request, error: RunLogError) -> JSONResponse:
+        return _bad(str(error), 503, "RunLogError")
 
     @app.exception_handler(HTTPException)
     async def other(_request: Request, error: HTTPException) -> JSONResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from providers.chat import ChatConversation
 from providers.errors import ConfigurationError, ProviderError
 from providers.types import GenerationRequest, InferenceConfig, Message
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 WORDS_TO_LEAVE = frozenset({"exit", "quit"})
 MAX_MESSAGES = 20
 
@@ -43,8 +45,8 @@ class _Chat:
         self._settings = settings
         self._runner = services.runner
         self._model_id = settings.model or services.backends.default_model()
-        self._out = Console(highlight=False, markup=False, soft_wrap=True)
-        self._err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self._out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._conversation = ChatConversation(MAX_MESSAGES)
         self._failed = False
 
@@ -95,11 +97,16 @@ class _Chat:
             for update in run:
                 if update.resets > resets:
                     shown, resets = 0, update.resets
-                    self._out.print("\n[The answer was cut and begins again.]")
-                self._out.print(update.text[shown:], end="")
+                    sys.stdout.write("\n[The answer was cut and begins again.]\n")
+                sys.stdout.write(self._shown(update.text[shown:]))
+                sys.stdout.flush()
                 shown = len(update.text)
-        self._out.print()
+        sys.stdout.write("\n")
         return run.snapshot()
+
+    def _shown(self, text: str) -> str:
+        """The model's own text: as it is into a pipe, without what would steer a terminal on one."""
+        return _CONTROLS.sub("", text) if self._out.is_terminal else text
 
     def _request(self, history: list[dict[str, str]]) -> GenerationRequest:
         return GenerationRequest(

@@ -6,6 +6,8 @@ drive a playground on loopback: neither by naming its host otherwise (DNS rebind
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import json
 from urllib.parse import urlsplit
 
@@ -14,6 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 1_000_000
+ANY_ADDRESS = "*"
+"""Among the hosts: every address in numbers is answered to."""
 SPENDING_PATHS = ("/api/generate",)
 """Paths that cost money with any method: checked for GET, too."""
 
@@ -68,8 +72,7 @@ class Guard:
             await _refuse(send, *_TOO_LARGE)
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
-        host = hostname("//" + headers.get("host", ""))
-        if host not in self._hosts:
+        if not self._answers_to(netloc("//" + headers.get("host", ""))[0]):
             return 400, "The Host header names a machine that this playground does not answer for.", "BadHost"
         spends = scope["method"] not in ("GET", "HEAD", "OPTIONS") or scope["path"].startswith(SPENDING_PATHS)
         if spends and self._is_foreign(scope, headers):
@@ -83,7 +86,12 @@ class Guard:
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return True
         origin = headers.get("origin")
-        return origin is not None and urlsplit(origin).netloc != headers.get("host")
+        return origin is not None and netloc(origin) != netloc("//" + headers.get("host", ""))
+
+    def _answers_to(self, host: str) -> bool:
+        if host in self._hosts:
+            return True
+        return ANY_ADDRESS in self._hosts and _is_address(host)
 
 
 _TOO_LARGE = (413, "The request is larger than 1 MB. Send less at once.", "BodyTooLarge")
@@ -111,12 +119,19 @@ class _Sized:
         return message
 
 
-def hostname(url: str) -> str:
-    """The host in `url`, without port; empty where there is none."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
+def netloc(url: str) -> tuple[str, int | None]:
+    """Host in small letters and port of `url`; an empty host where there is none that can be read."""
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(url)
+        return parts.hostname or "", parts.port
+    return "", None
+
+
+def _is_address(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(host)
+        return True
+    return False
 
 
 async def _refuse(send: Send, status: int, sentence: str, kind: str) -> None:

@@ -46,6 +46,8 @@ class RunFailure:
 class RunUpdate:
     """A run at one moment. Times are seconds on the server's clock; `None` is not known or not defined, never 0.
 
+    `resends` counts the requests after the first one, so far; `attempts` is how many there may be.
+
     `text` only ever grows, except after `resets` went up: then an answer was started over. `tokens` are reported by
     the service when `tokens_reported` is true, otherwise estimated. `rate` and `progress` are there while a stream
     flows. `record` is the row that was written when the run ended, `not_saved` says why it could not be.
@@ -66,6 +68,8 @@ class RunUpdate:
     rate: RateStatus | None = None
     progress: ProgressEstimate | None = None
     retry: RetryScheduled | None = None
+    resends: int = 0
+    attempts: int = 1
     resets: int = 0
     notices: tuple[str, ...] = ()
     stop_reason: StopReason | None = None
@@ -104,12 +108,10 @@ class LiveFigures:
         self._monitor = TokenRateMonitor()
         self.observe = self._monitor.observe
         self._read_to = 0
-        self._begin()
+        self.restart()
 
     def read(self, text: str, now_ns: int) -> Figures:
         """The figures at `now_ns`; `text` is everything that was observed so far, and not empty."""
-        if len(text) < self._read_to:  # the answer was started over
-            self._begin()
         self._meter.add(text[self._read_to :])
         self._progress.add(text[self._read_to :])
         self._read_to = len(text)
@@ -122,7 +124,8 @@ class LiveFigures:
         chars_per_s = tokens_per_s * chars_per_token if tokens_per_s else None
         return Figures(tokens=tokens, rate=rate, progress=self._progress.estimate(chars_per_s))
 
-    def _begin(self) -> None:
+    def restart(self) -> None:
+        """The answer begins anew: what was read is void."""
         self._meter = TextMeter()
         self._progress = ProgressEstimator(self._request.messages[-1].text, self._fit)
         self._read_to = 0

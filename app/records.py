@@ -45,7 +45,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a run ended: raw stamps of one clock (ns), the answer as far as it came, and the error if there was one."""
+    """How a run ended: raw stamps of one clock (ns), the answer as far as it came, and the error if there was one.
+
+    `resends` counts the requests after the first one; `resumed` says that the answer was put together from several.
+    """
 
     status: RunStatus
     completion: Completion
@@ -56,6 +59,7 @@ class Ending:
     ended_at_ns: int
     error: BaseException | None = None
     resends: int = 0
+    resumed: bool = False
 
 
 def make_record(
@@ -66,21 +70,20 @@ def make_record(
     estimator: TokenEstimator,
 ) -> RunRecord:
     """The row. `request` is what was sent: without the parameters that the model does not take."""
-    completion, usage = ending.completion, ending.completion.usage or Usage()
+    completion, usage = ending.completion, _usage(ending)
     size = text_size(completion.text)
     estimated = estimator.estimate(completion.text, request.model_id)
-    reported = usage.output_tokens
     metrics = measure(
         stream=labels.mode == "stream",
         sent_at_ns=ending.sent_at_ns,
         ended_at_ns=ending.ended_at_ns,
         headers_at_ns=ending.headers_at_ns,
         chunks=ending.chunks,
-        tokens=_token_counts(request.model_id, ending, estimator, estimated),
+        tokens=_token_counts(request.model_id, ending, usage.output_tokens, estimator, estimated),
         server_latency_s=completion.server_timing.latency_s if completion.server_timing else None,
         complete=ending.status == "completed" and ending.resends == 0,
     )
-    cost = _cost(usage, request.model_id, origin, ending.started_at)
+    cost = _cost(usage, request.model_id, origin, ending)
     return RunRecord(
         **dataclasses.asdict(metrics),
         **_asked(request),
@@ -99,7 +102,7 @@ def make_record(
         region=origin.region,
         server_address=origin.server_address,
         chunks=chunks_since(ending.sent_at_ns, ending.chunks),
-        tokens_source="usage" if reported is not None else "estimate" if completion.text else None,
+        tokens_source="usage" if usage.output_tokens is not None else "estimate" if completion.text else None,
         tokens_estimated=estimated if completion.text else None,
         estimator_version=ESTIMATOR_VERSION,
         text_units=size.units,
@@ -168,10 +171,18 @@ def _failed(ending: Ending) -> dict[str, Any]:
     }
 
 
-def _token_counts(model_id: str, ending: Ending, estimator: TokenEstimator, estimated: int) -> TokenCounts:
+def _usage(ending: Ending) -> Usage:
+    """What was reported of this answer. A continued answer was reported in parts, of which only the last arrived."""
+    usage = ending.completion.usage or Usage()
+    if not ending.resumed:
+        return usage
+    return Usage(raw=usage.raw)
+
+
+def _token_counts(
+    model_id: str, ending: Ending, reported: int | None, estimator: TokenEstimator, estimated: int
+) -> TokenCounts:
     completion = ending.completion
-    usage = completion.usage
-    reported = usage.output_tokens if usage else None
     # Character shares of the count: exact where a model's tokens are about as long all through.
     chars = sum(length for _, _, length in ending.chunks)
     visible = sum(length for _, kind, length in ending.chunks if kind == "text")
@@ -187,7 +198,11 @@ def _token_counts(model_id: str, ending: Ending, estimator: TokenEstimator, esti
     )
 
 
-def _cost(usage: Usage, model_id: str, origin: Origin, at: datetime) -> Price:
+def _cost(usage: Usage, model_id: str, origin: Origin, ending: Ending) -> Price:
+    """List price. None for an endpoint in place of AWS, which has prices of its own, nor where some requests of the
+    run were not told their tokens."""
+    if origin.server_address is not None or ending.resends:
+        return Price()
     return price(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
@@ -195,5 +210,5 @@ def _cost(usage: Usage, model_id: str, origin: Origin, at: datetime) -> Price:
         cache_write_tokens=usage.cache_write_tokens,
         model_id=model_id,
         region=origin.region,
-        at=at,
+        at=ending.started_at,
     )

@@ -64,6 +64,7 @@ class Run:
         labels: RunLabels,
         origin: Origin,
         live: LiveFigures,
+        attempts: int,
     ) -> None:
         self.id = labels.run_id
         self.request = call.request
@@ -75,6 +76,7 @@ class Run:
         self._keeper = keeper
         self._provider = provider
         self._live = live
+        self._attempts = attempts
         self._canceller = Cancellation()
         self._lock = threading.Lock()
         self._listeners: tuple[tuple[Callable[[], None], bool], ...] = ()
@@ -85,6 +87,7 @@ class Run:
         self._start: MessageStart | None = None
         self._retry: RetryScheduled | None = None
         self._resends = 0
+        self._resumed = False
         self._last: RunUpdate | None = None
         self._started_at = datetime.now(UTC)
         self._began_ns = keeper.now_ns()
@@ -108,6 +111,12 @@ class Run:
         """The run as it is now."""
         with self._lock:
             return self._last or self._picture()
+
+    def since(self, resets: int, sent: int) -> tuple[int, list[str]]:
+        """What came after piece number `sent` of the answer that follows `resets` beginnings: how many beginnings
+        there are by now, and the pieces. After a new beginning those are all of its own."""
+        with self._lock:
+            return self.resets, self.pieces[sent if resets == self.resets else 0 :]
 
     def __iter__(self) -> Iterator[RunUpdate]:
         """Updates until the run has ended, the last one included; at most 20 a second."""
@@ -173,6 +182,8 @@ class Run:
             rate=figures.rate if figures else None,
             progress=figures.progress if figures else None,
             retry=self._retry,
+            resends=self._resends,
+            attempts=self._attempts,
             resets=self.resets,
             notices=self._notices,
         )
@@ -208,7 +219,15 @@ class Run:
         except Exception as failure:  # the thread's edge: a bug must still end the run with a row
             log.exception("Run %s broke", self.id)
             error = failure
-        self._finish(error, self._keeper.now_ns())
+        ended_at_ns = self._keeper.now_ns()
+        try:
+            last = self._finish(error, ended_at_ns)
+        except Exception as failure:  # and one in making the row must still let the watchers go
+            log.exception("Run %s could not be written", self.id)
+            last = dataclasses.replace(self.snapshot(), state="failed", failure=RunFailure.of(failure))
+        with self._lock:
+            self._last = last
+        self._wake()
 
     def _drain(self) -> None:
         call = self._provider.stream if self.labels.mode == "stream" else self._provider.invoke
@@ -238,23 +257,34 @@ class Run:
                 self._reasoning.append(text)
                 self._chunks.append((at_ns, "reasoning", len(text)))
                 self._retry = None
-            case RetryScheduled():
+            case RetryScheduled(attempt=attempt):
                 self._retry = event
-                self._resends += 1
+                self._resends = attempt - 1
                 self._wake()
-            case Resumed(reset=reset):
-                self._resends += 1
+            case Resumed(attempt=attempt, reset=reset):
+                self._retry = None
+                self._resends = attempt - 1
                 if reset:
-                    self.resets += 1
-                    self.pieces.clear()
-                    self._reasoning.clear()
+                    self._begin_again()
+                else:
+                    self._resumed = True
                 self._wake()
             case MessageStart():
                 self._start = event
                 self._retry = None
         self._seen.add(event)
 
-    def _finish(self, error: BaseException | None, ended_at_ns: int) -> None:
+    def _begin_again(self) -> None:
+        """The answer so far is void, and so are its stamps: what is kept must replay the answer that counts."""
+        with self._lock:
+            self.resets += 1
+            self.pieces.clear()
+            self._reasoning.clear()
+            self._chunks.clear()
+            self._first_text_ns = None
+            self._live.restart()
+
+    def _finish(self, error: BaseException | None, ended_at_ns: int) -> RunUpdate:
         completion = dataclasses.replace(
             self._seen.completion(), text="".join(self.pieces), reasoning="".join(self._reasoning)
         )
@@ -268,11 +298,11 @@ class Run:
             ended_at_ns=ended_at_ns,
             error=error,
             resends=self._resends,
+            resumed=self._resumed,
         )
         record, not_saved = self._keeper.finish(self, ending)
         with self._lock:
-            self._last = self._final(ending, record, not_saved)
-        self._wake()
+            return self._final(ending, record, not_saved)
 
     def _status(self, error: BaseException | None, completion: Completion) -> RunStatus:
         if error is None and completion.is_complete:

@@ -73,8 +73,9 @@ class Runner:
         provider = self._providers.provider_for(request.model_id)
         call = provider.prepare(request, stream=labels.mode == "stream")
         live = LiveFigures(request, labels.mode, self.estimator, self.history)
-        retrying = RetryingProvider(provider, policy or self._policy)
-        run = Run(self, retrying, call, labels, self._origin(request.model_id), live)
+        policy = policy or self._policy
+        origin = self._origin(request.model_id)
+        run = Run(self, RetryingProvider(provider, policy), call, labels, origin, live, policy.attempts)
         with self._lock:
             self._under_way[run.id] = run
         log.info("Run %s: %s of %s", run.id, call.operation, request.model_id)
@@ -101,17 +102,21 @@ class Runner:
 
     def finish(self, run: Run, ending: Ending) -> tuple[RunRecord, str | None]:
         """Writes the row of `run`, learns from it, and says why it could not be saved, if so."""
-        record = make_record(run.request, run.labels, run.origin, ending, self.estimator)
-        self._learn(run, ending, record)
-        not_saved = None
+        try:
+            record = make_record(run.request, run.labels, run.origin, ending, self.estimator)
+            self._learn(run, ending, record)
+            return record, self._write(record)
+        finally:
+            with self._lock:
+                self._under_way.pop(run.id, None)
+
+    def _write(self, record: RunRecord) -> str | None:
         try:
             self._log.add(record)
         except RunLogError as error:
-            log.error("Run %s is not logged: %s", run.id, error)  # noqa: TRY400  # the sentence is enough
-            not_saved = str(error)
-        with self._lock:
-            self._under_way.pop(run.id, None)
-        return record, not_saved
+            log.error("Run %s is not logged: %s", record.run_id, error)  # noqa: TRY400  # the sentence is enough
+            return str(error)
+        return None
 
     def close(self) -> None:
         """Stops every run and waits until each has its row."""
@@ -122,7 +127,7 @@ class Runner:
             run.join(2.0)
 
     def _learn(self, run: Run, ending: Ending, record: RunRecord) -> None:
-        if ending.status != "completed":
+        if ending.status != "completed" or ending.resends:
             return
         request, completion = run.request, ending.completion
         self.history.add(

@@ -9,7 +9,6 @@ import socket
 import sys
 import webbrowser
 from collections.abc import AsyncIterator
-from types import FrameType
 
 # Gradio asks its maker's servers for news unless this is set before it is imported.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -20,7 +19,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from app.api import build_api
-from app.guard import Guard
+from app.guard import ANY_ADDRESS, Guard
 from app.runner import Runner
 from app.services import Services, close_services, open_services
 from app.settings import Settings
@@ -65,16 +64,18 @@ def build_app(services: Services, *, hosts: frozenset[str] = LOOPBACK) -> ASGIAp
 
 
 class _Server(uvicorn.Server):
-    """Stops the runs before it waits for their streams to end."""
+    """Stops the runs before it waits for their streams to end. Not in the signal's handler: that may interrupt the
+    loop's thread while it holds the very locks that stopping needs."""
 
     def __init__(self, config: uvicorn.Config, runner: Runner) -> None:
         super().__init__(config)
         self._runner = runner
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends the runs, then the server."""
         for run in self._runner.under_way():
             run.cancel()
-        super().handle_exit(sig, frame)
+        await super().shutdown(sockets)
 
 
 def serve(settings: Settings) -> int:
@@ -87,7 +88,7 @@ def serve(settings: Settings) -> int:
         return 1
     host, port = listener.getsockname()[:2]
     config = uvicorn.Config(
-        build_app(services, hosts=LOOPBACK | {settings.host}),
+        build_app(services, hosts=_names(settings.host)),
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=3,
@@ -102,6 +103,15 @@ def serve(settings: Settings) -> int:
         webbrowser.open(url)
     _Server(config, services.runner).run(sockets=[listener])
     return 0
+
+
+def _names(host: str) -> frozenset[str]:
+    """The names that the server answers to. On a wildcard address those are this machine's own, and every address
+    that is written in numbers: names are what DNS rebinding needs."""
+    names = LOOPBACK | {host.lower()}
+    if host in ("0.0.0.0", "::"):
+        return names | {socket.gethostname().lower(), socket.getfqdn().lower(), ANY_ADDRESS}
+    return names
 
 
 def _listen(host: str, port: int) -> socket.socket:

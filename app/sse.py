@@ -72,17 +72,19 @@ def read_position(event_id: str) -> tuple[str, int, int] | None:
 
 
 async def _events(run: Run, resets: int, sent: int) -> AsyncGenerator[ServerSentEvent]:
-    state = ""
+    status: dict[str, Any] = {}
     next_progress_s = 0.0
     async with aclosing(run.updates(each_piece=True)) as updates:
         async for update in updates:
-            if update.resets > resets:
-                sent, resets = 0, update.resets
+            begun, pieces = run.since(resets, sent)
+            if begun > resets:
+                sent, resets = 0, begun
                 yield _named("reset", {}, f"{run.id}:{resets}:0")
-            if update.state != state and not update.ended:
-                state = update.state
-                yield _named("status", _status(update), f"{run.id}:{resets}:{sent}")
-            for piece in run.pieces[sent:]:
+            told = _status(update, status.get("state"))
+            if told != status and not update.ended:
+                status = told
+                yield _named("status", status, f"{run.id}:{resets}:{sent}")
+            for piece in pieces:
                 sent += 1
                 yield _unnamed({"text": piece}, f"{run.id}:{resets}:{sent}")
             if update.ended or update.elapsed_s >= next_progress_s:
@@ -94,6 +96,9 @@ async def _events(run: Run, resets: int, sent: int) -> AsyncGenerator[ServerSent
 async def stored_events(record: RunRecord, resets: int, sent: int) -> AsyncGenerator[ServerSentEvent]:
     """What the log has of a run that is no longer kept, from piece number `sent` on, and its ending."""
     sizes = [chars for _, kind, chars in record.chunks or () if kind == "text"]
+    if record.resends:  # the client may hold text of an answer that was begun again
+        sent, resets = 0, resets + 1
+        yield _named("reset", {}, f"{record.run_id}:{resets}:0")
     rest = record.response[sum(sizes[:sent]) :]
     if rest:
         yield _unnamed({"text": rest}, f"{record.run_id}:{resets}:{len(sizes)}")
@@ -140,12 +145,20 @@ def closing(record: RunRecord, stop_reason: str | None) -> dict[str, Any]:
     }
 
 
-def _status(update: RunUpdate) -> dict[str, Any]:
+def _status(update: RunUpdate, before: str | None) -> dict[str, Any]:
+    """The state in the API's words. `before` is the one that was told last: text that flows again is `resumed`."""
     retry = update.retry
+    state: str = update.state
+    if state == "retrying" and update.text:
+        state = "reconnecting"
+    elif state == "thinking":
+        state = "streaming"
+    if state == "streaming" and before in ("retrying", "reconnecting", "stalled", "resumed"):
+        state = "resumed"
     return {
-        "state": "streaming" if update.state == "thinking" else update.state,
-        "attempt": retry.attempt if retry else 1,
-        "of": retry.of if retry else None,
+        "state": state,
+        "attempt": update.resends + 1,
+        "of": update.attempts,
         "wait_s": retry.wait_s if retry else None,
     }
 

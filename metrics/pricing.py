@@ -82,7 +82,7 @@ def _by_package(
     )
     try:
         found = genai_prices.calc_price(usage, model_id, provider_id="aws", genai_request_timestamp=at)
-    except LookupError:
+    except (LookupError, ValueError):  # a model without a price, or counts that no service can mean
         return Price()
     source = f"genai-prices {genai_prices.__version__}"
     if _outside_us(model_id, region) and not found.model.id.startswith(("regional.", "global.")):

@@ -120,7 +120,7 @@ def measure(
     `sent_at_ns` is taken right before the call, `ended_at_ns` when it had returned (complete answer) or when the
     iterator was exhausted (stream; the trailing usage is inside, so that both modes end at the same point). `chunks`
     are in order of arrival. `complete` is false for a run that was cut, stopped or resumed: its token count and its
-    times do not belong together, so every figure per token stays `None`.
+    times do not belong together, so every figure per token stays `None`, and so does the overhead.
     """
     pieces = content(chunks)
     duration_s = (ended_at_ns - sent_at_ns) / NS_PER_S
@@ -131,7 +131,7 @@ def measure(
         time_to_visible_s=duration_s if _first(pieces, "text") is not None else None,
         output_tokens_per_s=total / duration_s if total and duration_s > 0 else None,
         server_latency_s=server_latency_s,
-        overhead_s=None if server_latency_s is None else duration_s - server_latency_s,
+        overhead_s=None if server_latency_s is None or not complete else duration_s - server_latency_s,
     )
     return _of_stream(shared, sent_at_ns, pieces, tokens, complete) if stream else shared
 

@@ -106,7 +106,10 @@ def runtime_client(
         # A bearer token in the environment is refused over plain HTTP; a signature is not.
         signature_version="v4" if plain else None,
     )
-    client = session.client(SERVICE, region_name=region, endpoint_url=endpoint_url, config=config)
+    try:
+        client = session.client(SERVICE, region_name=region, endpoint_url=endpoint_url, config=config)
+    except (ValueError, botocore.exceptions.BotoCoreError) as error:
+        raise ConfigurationError(f"No client for Bedrock: {error}. Check the region and the endpoint.") from error
     make_cancellable(client)
     return cast("RuntimeClient", client)
 

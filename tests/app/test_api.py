@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -351,3 +353,47 @@ def test_usage_that_was_not_reported_is_null(far: str, wire: WireServer) -> None
     answer = post(far, {"prompt": "Hi", "model_id": "us.meta.llama3-3-70b-instruct-v1:0"}).json()
     assert answer["usage"] == {"input_tokens": None, "output_tokens": None}
     assert answer["metrics"]["cost_usd"] is None
+
+
+def test_the_description_needs_no_other_host(here: str) -> None:
+    page = httpx.get(here + "/docs", trust_env=False)
+    assert page.status_code == 200
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+    for asset in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png"):
+        assert f"/docs/assets/{asset}" in page.text
+        assert httpx.get(f"{here}/docs/assets/{asset}", trust_env=False).status_code == 200
+    described = httpx.get(here + "/openapi.json", trust_env=False).json()
+    assert {"/api/generate", "/api/runs", "/healthz"} <= set(described["paths"])
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://127.0.0.1:99999", "rubbish"])
+def test_an_origin_that_cannot_be_read_is_foreign(here: str, origin: str) -> None:
+    answer = httpx.get(here + "/api/generate", params={"prompt": "x"}, headers={"origin": origin}, trust_env=False)
+    assert answer.status_code == 403
+
+
+def test_counts_that_no_service_can_mean_end_with_a_row_all_the_same(
+    far: str, wire: WireServer, run_log: RunLog
+) -> None:
+    wire.reply_with(stream([*text_frames("Hi"), *stop_frames(output_tokens=-3)]))
+    events = events_of(post(far, {"prompt": "Hi", "model_id": "us.openai.gpt-5.6-luna", "stream": True}).text)
+    assert events[-1][1].get("done") is True
+    assert run_log.count() == 1
+
+
+def test_a_log_that_cannot_be_read_is_a_sentence(here: str, run_log: RunLog, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "runs.db") as database:
+        database.execute("DROP TABLE runs")
+    answer = httpx.get(here + "/api/runs", trust_env=False)
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "RunLogError"
+
+
+def test_the_status_tells_each_attempt(far: str, wire: WireServer) -> None:
+    throttled = failure("429 Too Many Requests", "ThrottlingException", "Slow down.", {"Retry-After": "0.2"})
+    wire.reply_with(throttled, throttled, stream([*text_frames("Hi"), *stop_frames()]))
+    events = events_of(post(far, {"prompt": "Hi", "model_id": "us.openai.gpt-5.6-luna", "stream": True}).text)
+    told = [(data["state"], data["attempt"], data["of"]) for name, data in events if name == "status"]
+    assert ("retrying", 2, 3) in told
+    assert ("retrying", 3, 3) in told

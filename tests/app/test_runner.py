@@ -209,6 +209,33 @@ def test_an_answer_that_starts_over_replaces_its_text(far: Runner, wire: WireSer
     assert only_row(run_log).response == "Hello"
 
 
+def test_what_was_begun_again_is_what_the_row_replays(far: Runner, wire: WireServer, run_log: RunLog) -> None:
+    wire.reply_with(stream(text_frames("Void", " words"), hang_up), ANSWER)
+    ended(far.start(ask(QWEN), RunLabels(mode="stream"), policy=RetryPolicy(base_s=0, restart=True)))
+    row = only_row(run_log)
+    assert row.chunks is not None
+    assert sum(chars for _, _, chars in row.chunks) == len(row.response) == 5
+
+
+def test_no_price_for_an_endpoint_in_place_of_aws(far: Runner, wire: WireServer, run_log: RunLog) -> None:
+    wire.reply_with(ANSWER)
+    ended(far.start(ask("us.amazon.nova-lite-v1:0"), RunLabels(mode="stream")))
+    assert only_row(run_log).cost_usd is None
+
+
+def test_a_continued_answer_claims_no_count_and_teaches_nothing(far: Runner, wire: WireServer, run_log: RunLog) -> None:
+    model = "us.amazon.nova-lite-v1:0"  # it takes an open turn
+    factor = far.estimator.factor(model)
+    wire.reply_with(stream(text_frames("One, two, "), hang_up), stream([*text_frames("three."), *stop_frames()]))
+    last = ended(far.start(ask(model), RunLabels(mode="stream"), policy=RetryPolicy(base_s=0, resume=True)))
+    assert (last.state, last.text) == ("done", "One, two, three.")
+    row = only_row(run_log)
+    assert (row.output_tokens, row.tokens_source) == (None, "estimate")
+    assert row.overhead_s is None
+    assert not last.tokens_reported
+    assert far.estimator.factor(model) == factor
+
+
 def test_a_refused_value_sends_nothing_and_leaves_no_row(far: Runner, wire: WireServer, run_log: RunLog) -> None:
     with pytest.raises(ValueError, match=r"[Pp]rompt"):
         far.start(ask(QWEN, "  "), RunLabels(mode="stream"))

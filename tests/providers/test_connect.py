@@ -131,3 +131,11 @@ def test_connections_over_tls_can_be_cut_in_the_same_way() -> None:
     assert issubclass(pools["https"].ConnectionCls, AWSHTTPSConnection)
     assert "getresponse" in vars(pools["https"].ConnectionCls)
     assert callable(AWSHTTPSConnection.getresponse)
+
+
+@pytest.mark.parametrize(
+    "given", [{"endpoint_url": "foo"}, {"region": "bad region", "endpoint_url": "http://127.0.0.1:9"}]
+)
+def test_what_makes_no_client_is_a_sentence(given: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="Check the region and the endpoint"):
+        Backends("auto", **given)  # type: ignore[arg-type]  # tests name the fields
