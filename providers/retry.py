@@ -3,7 +3,8 @@
 A generator around a provider's generator. Only `TransientError`s are tried again, capped in attempts and in seconds,
 with full jitter; a wait ends at once when the call is cancelled. After the first piece a cut answer is continued where
 the model takes an open assistant turn, started over where the caller allows that, and otherwise raised with what there
-is. Text is never delivered twice without a `Resumed(reset=True)` in between.
+is; whatever goes wrong then is a `StreamInterruptedError`. Every further request is announced by a `RetryScheduled`.
+Text is never delivered twice without a `Resumed(reset=True)` in between, and what was delivered stands until then.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import contextlib
 import dataclasses
 import random
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from providers import errors
@@ -24,6 +25,7 @@ from providers.types import (
     GenerationRequest,
     Message,
     MessageStart,
+    MessageStop,
     ModelInfo,
     PreparedCall,
     ReasoningDelta,
@@ -39,8 +41,8 @@ CHARS_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often and how long. `attempts` counts the first one; the waits before the first piece sum to at most
-    `max_wait_s`. `resume` continues a cut answer where the model can; `restart` also lets it begin again."""
+    """How often and how long. `attempts` counts the first one; all waits together are at most `max_wait_s`. `resume`
+    continues a cut answer where the model can; `restart` also lets it begin again."""
 
     attempts: int = 3
     base_s: float = 0.5
@@ -83,8 +85,19 @@ class RetryingProvider:
         return _Attempts(self._inner.stream, request, self._policy, canceller, self._sleep).run()
 
     def invoke(self, request: GenerationRequest, canceller: Cancellation | None = None) -> Generator[StreamEvent]:
-        """As the inner provider, with `RetryScheduled` among the events."""
+        """As the inner provider, with `RetryScheduled` and `Resumed` among the events."""
         return _Attempts(self._inner.invoke, request, self._policy, canceller, self._sleep).run()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """One request to send. `reset` is `None` where nothing was delivered yet, else whether a new answer begins. `seam`
+    is white space that had to be cut off the text that is continued; the watcher has it already, so it is dropped
+    where the continuation begins with it."""
+
+    request: GenerationRequest
+    reset: bool | None = None
+    seam: str = ""
 
 
 class _Attempts:
@@ -110,46 +123,35 @@ class _Attempts:
         self._takes_prefill = True
 
     def run(self) -> Generator[StreamEvent]:
-        current, seam = self._request, ""
+        step = _Step(request=self._request)
         while True:
             try:
-                yield from self._one(current, seam)
-            except errors.StreamInterruptedError as error:
-                resumed = self._resume(error)
-            except errors.InvalidRequestError as error:
-                if not (self._delivered and "prefill" in str(error).lower()):
+                yield from self._one(step)
+            except errors.ProviderError as error:
+                following = self._next_step(error)
+                scheduled = self._schedule(_cause(error)) if following else None
+                if following is None or scheduled is None:
+                    if self._delivered:
+                        raise self._interrupted(error) from _cause(error)
                     raise
-                self._takes_prefill = False  # what the table says of this model is out of date
-                resumed = self._resume(error)
-            except errors.TransientError as error:
-                if self._delivered:
-                    resumed = self._resume(error)
-                else:
-                    scheduled = self._schedule(error)
-                    yield scheduled
-                    if self._wait(scheduled.wait_s):
-                        return
-                    continue
+                step = following
             else:
                 return
-            current, seam, event = resumed
-            self._seen.add(event)
-            yield event
+            yield scheduled
+            if self._wait(scheduled.wait_s):
+                return
 
-    def _one(self, request: GenerationRequest, seam: str) -> Generator[StreamEvent]:
-        """One attempt. `seam` is white space that had to be cut off the text that is continued; the watcher has it
-        already, so it is dropped where the continuation begins with it."""
-        with contextlib.closing(self._call(request, self._canceller)) as events:
-            for event in events:
+    def _one(self, step: _Step) -> Generator[StreamEvent]:
+        """One attempt."""
+        with contextlib.closing(self._call(step.request, self._canceller)) as events:
+            told: Iterator[StreamEvent] = events
+            if step.reset is not None:
+                announced = Resumed(attempt=self._attempt, of=self._policy.attempts, reset=step.reset)
+                told = _going_on(events, announced, step.seam)
+            for event in told:
                 kind = type(event)
-                if kind is MessageStart and self._delivered:
-                    continue
                 if kind is TextDelta or kind is ReasoningDelta:
                     self._delivered = True
-                    if seam and isinstance(event, TextDelta):
-                        event, seam = TextDelta(event.text.removeprefix(seam)), ""
-                        if not event.text:
-                            continue
                 self._seen.add(event)
                 yield event
 
@@ -160,43 +162,43 @@ class _Attempts:
         self._sleep(wait_s)
         return False
 
-    def _schedule(self, error: errors.TransientError) -> RetryScheduled:
-        """The announcement of the next attempt, or `error` where there is none to come."""
-        wait_s = self._policy.wait_s(self._attempt, error)
+    def _schedule(self, cause: errors.ProviderError) -> RetryScheduled | None:
+        """The announcement of the next attempt, where the policy leaves one. A fault that does not pass with time is
+        not waited for."""
+        passing = isinstance(cause, errors.TransientError | errors.StreamInterruptedError)
+        wait_s = self._policy.wait_s(self._attempt, cause) if passing else 0.0
         if self._attempt >= self._policy.attempts or self._waited_s + wait_s > self._policy.max_wait_s:
-            raise error
+            return None
         self._attempt += 1
         self._waited_s += wait_s
         return RetryScheduled(
             attempt=self._attempt,
             of=self._policy.attempts,
             wait_s=wait_s,
-            reason=str(error),
-            error_type=type(error).__name__,
+            reason=str(cause),
+            error_type=type(cause).__name__,
         )
 
-    def _resume(self, error: errors.ProviderError) -> tuple[GenerationRequest, str, Resumed]:
-        """What to send next after a cut, or the error that says that nothing can be."""
+    def _next_step(self, error: errors.ProviderError) -> _Step | None:
+        """What to send after `error`, if anything can help."""
+        passing = isinstance(error, errors.TransientError)
+        if not self._delivered:
+            return _Step(request=self._request) if passing else None
+        if isinstance(error, errors.InvalidRequestError) and "prefill" in str(error).lower():
+            self._takes_prefill = False  # what the table says of this model is out of date
+        elif not passing and not isinstance(error, errors.StreamInterruptedError):
+            return None
         partial = self._seen.completion()
-        cut = isinstance(error, errors.StreamInterruptedError)
-        final = errors.StreamInterruptedError(
-            str(error) if cut else f"The answer was cut short: {error}", partial=partial, code=error.code
-        )
-        cause = error.__cause__ if cut else error
-        if self._attempt >= self._policy.attempts:
-            raise final from cause
         said = partial.text.rstrip()
         if self._policy.resume and said and not partial.reasoning and self._takes_prefill and self._prefill():
-            self._attempt += 1
-            return (
-                self._continued(said),
-                partial.text[len(said) :],
-                Resumed(attempt=self._attempt, of=self._policy.attempts, reset=False),
-            )
-        if self._policy.restart:
-            self._attempt += 1
-            return self._request, "", Resumed(attempt=self._attempt, of=self._policy.attempts, reset=True)
-        raise final from cause
+            return _Step(request=self._continued(said), reset=False, seam=partial.text[len(said) :])
+        return _Step(request=self._request, reset=True) if self._policy.restart else None
+
+    def _interrupted(self, error: errors.ProviderError) -> errors.StreamInterruptedError:
+        """`error` with everything that was delivered and still stands."""
+        cut = isinstance(error, errors.StreamInterruptedError)
+        sentence = str(error) if cut else f"The answer was cut short: {error}"
+        return errors.StreamInterruptedError(sentence, partial=self._seen.completion(), code=error.code)
 
     def _prefill(self) -> bool:
         request = self._request
@@ -216,3 +218,31 @@ class _Attempts:
                 max_tokens=None if limit is None else max(1, limit - len(said) // CHARS_PER_TOKEN),
             ),
         )
+
+
+def _cause(error: errors.ProviderError) -> errors.ProviderError:
+    """What cut the answer, where it has a name; otherwise `error` itself."""
+    cause = error.__cause__ if isinstance(error, errors.StreamInterruptedError) else None
+    return cause if isinstance(cause, errors.ProviderError) else error
+
+
+def _going_on(events: Iterator[StreamEvent], announced: Resumed, seam: str) -> Iterator[StreamEvent]:
+    """The events of a new attempt at a cut answer. Nothing is told before its first piece, or its end: until then what
+    was delivered stands, with its usage."""
+    held: list[StreamEvent] = [announced]
+    for event in events:
+        match event:
+            case MessageStart():
+                continue
+            case TextDelta(text) if seam:
+                text, seam = text.removeprefix(seam), ""
+                if not text:
+                    continue
+                event = TextDelta(text)
+        if not held:
+            yield event
+            continue
+        held.append(event)
+        if isinstance(event, TextDelta | ReasoningDelta | MessageStop):
+            yield from held
+            held.clear()
