@@ -140,11 +140,11 @@ _SECRETS = re.compile(
     r"|ABSK[A-Za-z0-9+/=_-]{16,}"
     r"|Bearer\s+\S+"
     r"|aws_secret_access_key\W+\S+"
-    r"|(?P<arn>arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:)\d{12}(?=:)",
+    r"|(?P<account>(?<![^\W_])(?<!\d\.)\d{12}(?![^\W_]))",
     re.IGNORECASE,
 )
 
 
 def redact(text: str) -> str:
-    """`text` without access keys, signatures, tokens and account ids."""
-    return _SECRETS.sub(lambda found: f"{found['arn']}…" if found["arn"] else "[removed]", text)
+    """`text` without access keys, signatures, tokens and account ids (any number of twelve digits)."""
+    return _SECRETS.sub(lambda found: "…" if found["account"] else "[removed]", text)

@@ -8,6 +8,7 @@ comes without code and message, and while a body is read connections break as ur
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -145,12 +146,15 @@ def _profile_step(model_id: str, region: str, offered: Callable[[], Iterable[Mod
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, where the service asks for a number of them that can be waited."""
     try:
         if "x-amz-retry-after" in headers:
-            return float(headers["x-amz-retry-after"]) / 1000  # milliseconds, as botocore 1.44.5 reads it
-        return float(headers["retry-after"]) if "retry-after" in headers else None
-    except ValueError:
+            wait_s = float(headers["x-amz-retry-after"]) / 1000  # milliseconds, as botocore 1.44.5 reads it
+        else:
+            wait_s = float(headers["retry-after"])
+    except (KeyError, ValueError):
         return None
+    return wait_s if 0 <= wait_s < math.inf else None
 
 
 _NOT_CONFIGURED = (

@@ -62,6 +62,43 @@ def test_an_account_id_is_no_part_of_a_sentence() -> None:
     assert "arn:aws:sts::…:assumed-role/some/one" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Account 111122223333 is suspended.", "Account … is suspended."),
+        ("Accounts (111122223333,444455556666)", "Accounts (…,…)"),
+        ("bucket logs-111122223333-us-east-1", "bucket logs-…-us-east-1"),
+        ("arn:aws:iam::111122223333", "arn:aws:iam::…"),
+        ("role_111122223333_x of iam.111122223333", "role_…_x of iam.…"),
+        ("account 111122223333.", "account …."),
+        ("1111222233334 ms, 11112222333 ms, 0.111122223333 s", "1111222233334 ms, 11112222333 ms, 0.111122223333 s"),
+    ],
+)
+def test_an_account_id_is_removed_outside_arns_too(said: str, shown: str) -> None:
+    assert errors.redact(said) == shown
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({"retry-after": "2.5"}, 2.5),
+        ({"retry-after": "0"}, 0),
+        ({"x-amz-retry-after": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after": "-1"}, None),
+        ({"x-amz-retry-after": "-1"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"x-amz-retry-after": "nan"}, None),
+        ({"retry-after": "1e999"}, None),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_only_a_wait_that_can_be_waited_is_taken(headers: dict[str, str], wait_s: float | None) -> None:
+    told = {"Error": {"Code": "ThrottlingException"}, "ResponseMetadata": {"HTTPHeaders": headers}}
+    assert error_from_service(HAIKU, ClientError(told, "Converse")).retry_after_s == wait_s
+
+
 @pytest.mark.parametrize("apostrophe", ["’", "'"])
 @pytest.mark.parametrize(
     ("model_id", "region", "step"),
