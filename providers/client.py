@@ -12,9 +12,10 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from providers import errors
+from providers import arguments, errors
+from providers.arguments import TextMessage
 from providers.bedrock import BedrockProvider
 from providers.connect import DEFAULT_REGION, LOCAL_VENDORS, Backends
 from providers.model_ids import parse_model_id
@@ -22,12 +23,9 @@ from providers.registry import resolve
 from providers.retry import RetryingProvider, RetryPolicy
 from providers.types import (
     Api,
-    Completion,
     GenerationRequest,
     InferenceConfig,
-    Message,
     MessageStart,
-    Resumed,
     StreamEvent,
     TextDelta,
     Usage,
@@ -42,13 +40,6 @@ class _Default(float):
 
 
 DEFAULT_TEMPERATURE = _Default(0.7)
-
-
-class TextMessage(Protocol):
-    """Anything with a role and a content, such as `ChatMessage`."""
-
-    role: str
-    content: str
 
 
 class BedrockClient:
@@ -67,11 +58,9 @@ class BedrockClient:
         *,
         endpoint_url: str | None = None,
     ) -> None:
-        if max_retries < 0:
-            raise ValueError(f"max_retries must be 0 or more; you gave {max_retries}.")
         self.region_name = region_name
         self.profile_name = profile_name
-        self.max_retries = max_retries
+        self.max_retries = arguments.whole_number(max_retries, "max_retries", least=0)
         self.endpoint_url = endpoint_url
         self._lock = threading.Lock()
         self._backends: dict[str, Backends] = {}
@@ -103,18 +92,18 @@ class BedrockClient:
         Raises `ValueError` before any call for an unknown model or a value out of its range, `ProviderError` from the
         call, `StreamInterruptedError` with the partial text once a piece is out.
         """
-        if stream and callback is not None:
-            with reporting(callback):
-                request = self.request(
-                    model_id, prompt, temperature, max_tokens, system, messages, top_p, stop_sequences, api, family
-                )
-                return drain(pieces_of(self.events(request, stream=True)), callback)
-        request = self.request(
-            model_id, prompt, temperature, max_tokens, system, messages, top_p, stop_sequences, api, family
-        )
-        if stream:
-            return pieces_of(self.events(request, stream=True))
-        return self._complete(request)
+
+        def planned() -> GenerationRequest:
+            return self.request(
+                model_id, prompt, temperature, max_tokens, system, messages, top_p, stop_sequences, api, family
+            )
+
+        def pieces() -> Generator[str, None, str]:
+            return pieces_of(self.events(planned(), stream=True))
+
+        if not stream:
+            return self._complete(planned())
+        return pieces() if callback is None else drain(reporting(pieces, callback), callback)
 
     def request(
         self,
@@ -130,7 +119,7 @@ class BedrockClient:
         family: str | None = None,
     ) -> GenerationRequest:
         """The request that `generate_text` would send, checked against the model. Raises `ValueError`."""
-        turns, told_system = _turns(messages or (), prompt)
+        turns, told_system = arguments.turns(messages, prompt)
         request = GenerationRequest(
             model_id=model_id,
             messages=turns,
@@ -139,7 +128,7 @@ class BedrockClient:
                 max_tokens=max_tokens,
                 temperature=temperature,
                 top_p=top_p,
-                stop_sequences=_sequences(stop_sequences),
+                stop_sequences=arguments.stop_sequences(stop_sequences),
             ),
             api=api,
             family=family,
@@ -210,8 +199,15 @@ def pieces_of(events: Generator[StreamEvent]) -> Generator[str, None, str]:
     return "".join(parts)
 
 
-def drain(pieces: Generator[str, None, str], callback: TextCallback) -> str:
-    """Runs `pieces` to the end, tells each to `callback` and the end once; returns the whole text."""
+def drain(
+    pieces: Generator[str | None, None, str],
+    callback: TextCallback,
+    on_reset: Callable[[], object] = lambda: None,
+) -> str:
+    """Runs `pieces` to the end, tells each to `callback` and the end once; returns the whole text.
+
+    `None` among them says that the text so far is void: `on_reset` is called.
+    """
     with contextlib.closing(pieces):
         while True:
             try:
@@ -219,16 +215,21 @@ def drain(pieces: Generator[str, None, str], callback: TextCallback) -> str:
             except StopIteration as end:
                 text: str = end.value
                 break
-            callback(piece, False)
+            if piece is None:
+                on_reset()
+            else:
+                callback(piece, False)
     callback("", True)
     return text
 
 
-@contextlib.contextmanager
-def reporting(callback: TextCallback) -> Generator[None]:
-    """Tells `callback` of a failure, once, before it is raised."""
+def reporting(
+    begin: Callable[[], Generator[str | None, None, str]], callback: TextCallback
+) -> Generator[str | None, None, str]:
+    """What `begin()` gives. Tells `callback` of its failure, once, before it is raised; what goes wrong where the
+    pieces are heard is no matter of this."""
     try:
-        yield
+        return (yield from begin())
     except (errors.ProviderError, ValueError) as error:
         callback(f"Error: {error}", True)
         raise
@@ -242,131 +243,3 @@ def _without_default_temperature(request: GenerationRequest) -> GenerationReques
     )
     value = None if yields else float(DEFAULT_TEMPERATURE)
     return dataclasses.replace(request, inference=dataclasses.replace(request.inference, temperature=value))
-
-
-def _sequences(given: Iterable[str] | None) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given or ())
-
-
-def _turns(
-    messages: Sequence[Mapping[str, Any] | TextMessage], prompt: str | None
-) -> tuple[tuple[Message, ...], str | None]:
-    """Our messages and the system text among `messages`, with `prompt` as the next user turn."""
-    turns: list[Message] = []
-    system: list[str] = []
-    for given in messages:
-        role = str(given["role"] if isinstance(given, Mapping) else given.role)
-        content = _plain(given["content"] if isinstance(given, Mapping) else given.content)
-        match role:
-            case "system":
-                system.append(content)
-            case "user" | "assistant":
-                turns.append(Message(role=role, text=content))
-            case _:
-                raise errors.InvalidValueError(
-                    f"A message has the role {role!r}; it must be user, assistant or system.", field="messages"
-                )
-    if prompt or not turns:
-        turns.append(Message(role="user", text=prompt or ""))
-    return tuple(turns), "\n\n".join(system) or None
-
-
-def _plain(content: Any) -> str:
-    """The text of a message's content: a string, or blocks as Converse and the Messages API write them."""
-    if isinstance(content, str):
-        return content
-    return "".join(str(block["text"]) for block in content if isinstance(block, Mapping) and "text" in block)
-
-
-# --- cut streams ------------------------------------------------------------------------------------------------------
-
-
-class StreamingSession:
-    """One streamed answer that survives cuts.
-
-    Where the model continues an open assistant turn, a cut answer goes on from there; where it does not and
-    `on_reset` is given, `on_reset()` is called (the text so far is void) and the answer begins again; without it the
-    interruption is raised. `max_attempts` counts the first one.
-    """
-
-    def __init__(
-        self,
-        client: BedrockClient,
-        model_id: str,
-        prompt: str,
-        callback: TextCallback | None = None,
-        max_attempts: int = 3,
-        *,
-        on_reset: Callable[[], object] | None = None,
-        **options: Any,
-    ) -> None:
-        if max_attempts < 1:
-            raise ValueError(f"max_attempts must be 1 or more; you gave {max_attempts}.")
-        self._client = client
-        self._model_id = model_id
-        self._prompt = prompt
-        self._callback = callback
-        self._on_reset = on_reset
-        self._options = options
-        self.max_attempts = max_attempts
-        self.attempt = 0
-        self.complete_text = ""
-        self.is_complete = False
-
-    def start(self) -> str:
-        """Runs to the end and returns the whole text. Raises as `BedrockClient.generate_text` does."""
-        callback = self._callback or _nothing
-        with reporting(callback):
-            return drain(self._pieces(), callback)
-
-    def _pieces(self) -> Generator[str, None, str]:
-        self.attempt, self.complete_text, self.is_complete = 1, "", False
-        request = self._client.request(self._model_id, self._prompt, **self._options)
-        policy = RetryPolicy(attempts=self.max_attempts, resume=True, restart=self._on_reset is not None)
-        with contextlib.closing(self._client.events(request, stream=True, policy=policy)) as events:
-            for event in events:
-                match event:
-                    case TextDelta(text):
-                        self.complete_text += text
-                        yield text
-                    case Resumed(attempt=attempt, reset=reset):
-                        self.attempt = attempt
-                        if reset and self._on_reset is not None:
-                            self.complete_text = ""
-                            self._on_reset()
-                    case _:
-                        self.attempt = getattr(event, "attempt", self.attempt)
-        self.is_complete = True
-        return self.complete_text
-
-
-def handle_stream_interruptions(
-    client: BedrockClient,
-    model_id: str,
-    prompt: str,
-    max_attempts: int = 3,
-    callback: TextCallback | None = None,
-    *,
-    on_reset: Callable[[], object] | None = None,
-    **options: Any,
-) -> str:
-    """The whole text of a streamed answer, through cuts: a `StreamingSession`, started."""
-    return StreamingSession(client, model_id, prompt, callback, max_attempts, on_reset=on_reset, **options).start()
-
-
-def _nothing(_piece: str, _is_complete: bool) -> None:
-    """Nobody listens."""
-
-
-__all__ = [
-    "BedrockClient",
-    "Completion",
-    "StreamingSession",
-    "TextCallback",
-    "TextMessage",
-    "drain",
-    "handle_stream_interruptions",
-    "pieces_of",
-    "reporting",
-    "usage_dict",
-]

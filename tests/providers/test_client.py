@@ -1,9 +1,13 @@
-"""BedrockClient, StreamingSession and handle_stream_interruptions as a program outside this project uses them."""
+"""BedrockClient as a program outside this project uses it."""
 
 from __future__ import annotations
 
+import functools
 import inspect
+import time
+from collections.abc import Callable
 from types import GeneratorType
+from typing import Any
 
 import pytest
 
@@ -15,6 +19,7 @@ from providers import (
     UnknownModelError,
     handle_stream_interruptions,
 )
+from providers.errors import InvalidValueError
 from tests.providers.test_retry import claude
 from tests.wire import WireServer, document, failure, hang_up, silence, stop_frames, stream, text_frames
 
@@ -33,13 +38,17 @@ THROTTLED = failure("429 Too Many Requests", "ThrottlingException", "Too many re
 
 
 class Heard:
-    """A callback that remembers."""
+    """A callback that remembers, and raises `wrong` at the call that it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, breaks_at: tuple[str, bool] | None = None, wrong: Exception | None = None) -> None:
         self.calls: list[tuple[str, bool]] = []
+        self.breaks_at = breaks_at
+        self.wrong = wrong
 
     def __call__(self, piece: str, is_complete: bool) -> None:
         self.calls.append((piece, is_complete))
+        if self.calls[-1] == self.breaks_at and self.wrong is not None:
+            raise self.wrong
 
 
 @pytest.fixture
@@ -73,14 +82,10 @@ def test_a_streamed_answer_is_a_generator_that_returns_the_whole(wire: WireServe
     wire.reply_with(ANSWER)
     pieces = client.generate_text(NOVA, "Hi", stream=True, api="converse")
     assert isinstance(pieces, GeneratorType)
-    got = []
-    while True:
-        try:
-            got.append(next(pieces))
-        except StopIteration as end:
-            assert end.value == "Hello"
-            break
-    assert got == ["Hel", "lo"]
+    assert (next(pieces), next(pieces)) == ("Hel", "lo")
+    with pytest.raises(StopIteration) as end:
+        next(pieces)
+    assert end.value.value == "Hello"
 
 
 def test_a_callback_hears_each_piece_and_the_end_once(wire: WireServer, client: BedrockClient) -> None:
@@ -103,6 +108,45 @@ def test_a_callback_hears_the_error_before_it_is_raised(wire: WireServer, client
     assert len(wire.asked) == 1  # once a piece is out it never starts over by itself
 
 
+@pytest.mark.parametrize("wrong", [ValueError("no room"), ProviderError("its own"), KeyError("x")])
+@pytest.mark.parametrize("at", [("lo", False), ("", True)])
+def test_what_a_callback_raises_is_not_told_to_it(
+    wire: WireServer, client: BedrockClient, wrong: Exception, at: tuple[str, bool]
+) -> None:
+    wire.reply_with(ANSWER)
+    asks: tuple[Callable[..., object], ...] = (
+        functools.partial(client.generate_text, stream=True),
+        functools.partial(handle_stream_interruptions, client),
+    )
+    for ask in asks:
+        heard = Heard(breaks_at=at, wrong=wrong)
+        with pytest.raises(type(wrong)) as caught:
+            ask(NOVA, "Hi", callback=heard, api="converse")
+        assert caught.value is wrong
+        assert heard.calls[-1] == at
+        assert len([call for call in heard.calls if call[1]]) == int(at[1])
+
+
+def test_the_stream_is_closed_when_the_callback_breaks(wire: WireServer, client: BedrockClient) -> None:
+    wire.reply_with(stream(text_frames("lo"), silence))
+    heard = Heard(breaks_at=("lo", False), wrong=ValueError("no room"))
+    began = time.perf_counter()
+    with pytest.raises(ValueError, match="no room"):
+        client.generate_text(NOVA, "Hi", stream=True, callback=heard, api="converse")
+    while not wire.left_at and time.perf_counter() - began < 2:
+        time.sleep(0.01)
+    assert wire.left_at
+
+
+def test_a_callback_hears_of_a_refused_value_too(wire: WireServer, client: BedrockClient) -> None:
+    heard = Heard()
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        client.generate_text(NOVA, "Hi", temperature=1.7, stream=True, callback=heard)
+    assert [call[1] for call in heard.calls] == [True]
+    assert heard.calls[0][0].startswith("Error: temperature")
+    assert wire.asked == []
+
+
 @pytest.mark.parametrize(("max_retries", "requests"), [(0, 1), (2, 3)])
 def test_max_retries_counts_requests_after_the_first(wire: WireServer, max_retries: int, requests: int) -> None:
     wire.reply_with(THROTTLED)
@@ -114,13 +158,64 @@ def test_max_retries_counts_requests_after_the_first(wire: WireServer, max_retri
 
 @pytest.mark.parametrize("stream_it", [True, False])
 def test_bad_values_are_refused_before_any_call(wire: WireServer, client: BedrockClient, stream_it: bool) -> None:
-    with pytest.raises(UnknownModelError, match="acme.wonder-1"):
+    with pytest.raises(UnknownModelError, match=r"acme\.wonder-1"):
         client.generate_text("acme.wonder-1", "Hi", stream=stream_it)
     with pytest.raises(ValueError, match="between 0 and 1"):
         client.generate_text(NOVA, "Hi", temperature=1.7, stream=stream_it)
     with pytest.raises(ValueError, match=r"[Pp]rompt"):
         client.generate_text(NOVA, "  ", stream=stream_it)
     assert wire.asked == []
+
+
+@pytest.mark.parametrize("stream_it", [True, False])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("messages", "hello"),
+        ("messages", 5),
+        ("messages", {"role": "user", "content": "Hi"}),
+        ("messages", [{}]),
+        ("messages", ["hello"]),
+        ("messages", [None]),
+        ("messages", [{"role": "user"}]),
+        ("messages", [{"role": "user", "content": None}]),
+        ("messages", [{"role": "user", "content": 5}]),
+        ("messages", [{"role": "user", "content": {"text": "Hi"}}]),
+        ("messages", [{"role": "user", "content": ["Hi"]}]),
+        ("messages", [{"role": "user", "content": [{"text": None}]}]),
+        ("messages", [{"role": [], "content": "Hi"}]),
+        ("messages", [{"role": "wizard", "content": "Hi"}]),
+        ("stop_sequences", 5),
+        ("stop_sequences", [5]),
+        ("stop_sequences", ""),
+        ("prompt", 5),
+        ("prompt", ["Hi"]),
+        ("prompt", b"Hi"),
+        ("prompt", None),
+        ("model_id", 5),
+        ("model_id", None),
+        ("model_id", ""),
+    ],
+)
+def test_odd_input_is_a_refused_value(
+    wire: WireServer, client: BedrockClient, field: str, value: object, stream_it: bool
+) -> None:
+    given: dict[str, Any] = {"model_id": NOVA, "prompt": "Hi", field: value}
+    with pytest.raises(InvalidValueError) as caught:
+        client.generate_text(stream=stream_it, **given)
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.field == field
+    assert wire.asked == []
+
+
+@pytest.mark.parametrize("value", [None, True, 2.0, "3", -1])
+def test_counts_are_whole_numbers(client: BedrockClient, value: Any) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        BedrockClient(max_retries=value)
+    assert caught.value.field == "max_retries"
+    with pytest.raises(InvalidValueError) as caught:
+        StreamingSession(client, NOVA, "Hi", max_attempts=value)
+    assert caught.value.field == "max_attempts"
 
 
 def test_a_parameter_that_the_model_refuses_is_left_out_and_told(wire: WireServer, client: BedrockClient) -> None:
@@ -162,48 +257,3 @@ def test_closing_the_generator_ends_the_answer(wire: WireServer, client: Bedrock
     assert next(pieces) == "one"
     pieces.close()
     assert next(pieces, "nothing more") == "nothing more"
-
-
-# --- sessions ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_session_goes_on_after_a_cut(wire: WireServer, client: BedrockClient) -> None:
-    wire.reply_with(stream(claude("One, ", stop=False), hang_up), stream(claude("two.")))
-    heard = Heard()
-    session = StreamingSession(client, HAIKU, "Count", callback=heard)
-    assert session.start() == "One, two."
-    assert (session.complete_text, session.is_complete, session.attempt) == ("One, two.", True, 2)
-    assert heard.calls == [("One, ", False), ("two.", False), ("", True)]
-
-
-def test_without_on_reset_a_model_that_cannot_go_on_raises(wire: WireServer, client: BedrockClient) -> None:
-    wire.reply_with(stream(text_frames("Hel"), hang_up), ANSWER)
-    heard = Heard()
-    session = StreamingSession(client, QWEN, "Hi", callback=heard, api="converse")
-    with pytest.raises(StreamInterruptedError):
-        session.start()
-    assert (session.complete_text, session.is_complete) == ("Hel", False)
-    assert heard.calls[-1][1] is True
-    assert heard.calls[-1][0].startswith("Error: ")
-
-
-def test_with_on_reset_it_starts_over_and_says_so(wire: WireServer, client: BedrockClient) -> None:
-    wire.reply_with(stream(text_frames("Hel"), hang_up), ANSWER)
-    shown: list[str] = []
-    text = handle_stream_interruptions(
-        client,
-        QWEN,
-        "Hi",
-        callback=lambda piece, _: shown.append(piece),
-        on_reset=shown.clear,
-        api="converse",
-    )
-    assert text == "Hello" == "".join(shown)
-    assert len(wire.asked) == 2
-
-
-def test_attempts_count_the_first_one(wire: WireServer, client: BedrockClient) -> None:
-    wire.reply_with(stream(claude("a", stop=False), hang_up))
-    with pytest.raises(StreamInterruptedError):
-        handle_stream_interruptions(client, HAIKU, "Hi", max_attempts=2)
-    assert len(wire.asked) == 2
