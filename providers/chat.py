@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
+from providers.arguments import text, whole_number
 from providers.client import DEFAULT_TEMPERATURE, BedrockClient
+from providers.errors import InvalidValueError, ProviderError
+from providers.validation import is_blank
 
 DEFAULT_CHAT_MODEL = "local.smollm2-135m-instruct"
 
@@ -25,27 +28,38 @@ class ChatMessage:
 class ChatConversation:
     """Messages in order, at most `max_messages` of them.
 
-    A system message at the beginning is never trimmed away. What is left after trimming is a history that every model
-    family accepts: it begins with a user turn and alternates.
+    The system prompt is the first message and is never trimmed away; a system message that comes later is joined to
+    it. What is left after trimming begins with a user turn and holds the newest one.
     """
 
     def __init__(self, max_messages: int = 10) -> None:
-        if max_messages < 2:
-            raise ValueError(f"max_messages must be 2 or more; you gave {max_messages}.")
-        self.max_messages = max_messages
+        self.max_messages = whole_number(max_messages, "max_messages", least=2)
         self.messages: list[ChatMessage] = []
 
     def add_message(self, role: str, content: str) -> None:
-        """Appends a message and trims the oldest ones. Raises `ValueError` for a role that does not exist."""
+        """Appends a message and trims the oldest ones. Raises `ValueError` for a role that does not exist, or a content
+        that is no text."""
         if role not in ("system", "user", "assistant"):
-            raise ValueError(f"The role must be system, user or assistant; you gave {role!r}.")
-        self.messages.append(ChatMessage(role, content))
+            raise InvalidValueError(f"The role must be system, user or assistant; you gave {role!r}.", field="role")
+        message = ChatMessage(role, text(content, "content"))
+        if role != "system":
+            self.messages.append(message)
+        elif self.messages and self.messages[0].role == "system":
+            self.messages[0] = ChatMessage(role, f"{self.messages[0].content}\n\n{content}")
+        else:
+            self.messages.insert(0, message)
         self._trim()
 
     def get_formatted_messages(self) -> list[dict[str, str]]:
-        """The messages as dicts. Turns of the same role in a row, as a failed answer leaves them, are joined."""
+        """The messages as dicts, as every model family accepts them: the user begins, and roles alternate.
+
+        Turns of the same role in a row, as a failed answer leaves them, are joined. Empty messages, and answers before
+        the first question, are left out.
+        """
         formatted: list[dict[str, str]] = []
-        for message in self.messages:
+        for message in sorted(self.messages, key=lambda message: message.role != "system"):
+            if is_blank(message.content):
+                continue
             if formatted and formatted[-1]["role"] == message.role:
                 formatted[-1]["content"] += "\n\n" + message.content
             elif message.role != "assistant" or any(earlier["role"] == "user" for earlier in formatted):
@@ -56,11 +70,18 @@ class ChatConversation:
         if len(self.messages) <= self.max_messages:
             return
         head = self.messages[:1] if self.messages[0].role == "system" else []
-        tail = self.messages[len(head) :][-(self.max_messages - len(head)) :]
-        # A history that begins in the middle of an exchange is refused by most families.
-        while len(tail) > 1 and tail[0].role != "user":
-            del tail[0]
-        self.messages = head + tail
+        turns = self.messages[len(head) :]
+        room = self.max_messages - len(head)
+        asked = [number for number, turn in enumerate(turns) if turn.role == "user"]
+        kept = [number for number in asked if number >= len(turns) - room]
+        if kept:
+            # A history that begins in the middle of an exchange is refused by most families.
+            turns = turns[kept[0] :]
+        elif asked:
+            turns = [turns[asked[-1]], *turns[len(turns) - room + 1 :]]
+        else:
+            turns = turns[-room:]
+        self.messages = head + turns
 
 
 class StreamingChatApp:
@@ -92,13 +113,20 @@ class StreamingChatApp:
         `stream_handler(piece)` is called for each piece as well. An answer that was cut, failed or left early keeps
         what had arrived. Raises as `BedrockClient.generate_text` does, while iterating.
         """
-        history = [*self.conversation.get_formatted_messages(), {"role": "user", "content": message}]
-        pieces = self.client.generate_text(
-            self.model_id, "", self.temperature, self.max_tokens, stream=True, messages=_alternating(history)
-        )
+        if is_blank(text(message, "message")):
+            raise InvalidValueError("Prompt is required: write what the model should answer.", field="message")
+        before = list(self.conversation.messages)
+        self.conversation.add_message("user", message)
+        history = self.conversation.get_formatted_messages()
+        try:
+            pieces = self.client.generate_text(
+                self.model_id, "", self.temperature, self.max_tokens, stream=True, messages=history
+            )
+        except (ProviderError, ValueError):
+            self.conversation.messages = before  # it was never asked
+            raise
         assert isinstance(pieces, Generator)  # stream=True without a callback
         said = ""
-        self.conversation.add_message("user", message)
         try:
             for piece in pieces:
                 said += piece
@@ -110,11 +138,3 @@ class StreamingChatApp:
             if said:
                 self.conversation.add_message("assistant", said)
         return said
-
-
-def _alternating(history: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Joins the new user turn with one that got no answer."""
-    if len(history) > 1 and history[-2]["role"] == "user":
-        joined = {"role": "user", "content": f"{history[-2]['content']}\n\n{history[-1]['content']}"}
-        return [*history[:-2], joined]
-    return history
