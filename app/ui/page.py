@@ -62,9 +62,11 @@ def theme() -> gr.themes.Base:
 
 
 def labels_of(services: Services) -> Labels:
-    """Names of the models that can be chosen; any other id is its own name."""
-    known = {model.id: model.label for model in services.backends.models()}
-    return lambda model_id: known.get(model_id, model_id)
+    """Names of the models that can be chosen now: the account's answer may come after the page was built. Any other
+    id is its own name."""
+    return lambda model_id: next(
+        (model.label for model in services.backends.models() if model.id == model_id), model_id
+    )
 
 
 def header(services: Services, labels: Labels) -> str:

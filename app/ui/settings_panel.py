@@ -37,7 +37,6 @@ class SettingsPanel:
 
 def build_settings(services: Services) -> SettingsPanel:
     """Places the widgets where it is called, and lets them follow the model."""
-    models = services.backends.models()
     default = services.backends.default_model()
     known = capabilities_of(default)
     with gr.Column(elem_id="settings", min_width=0):
@@ -46,7 +45,7 @@ def build_settings(services: Services) -> SettingsPanel:
             list(MODES), value="Stream", label="Answer", info=MODE_INFO, elem_id="mode", elem_classes="segmented"
         )
         model = gr.Dropdown(
-            [(choice_label(info), info.id) for info in models],
+            choices(services),
             value=default,
             label="Model",
             info="From the list, or any model id or ARN",
@@ -91,6 +90,16 @@ def build_settings(services: Services) -> SettingsPanel:
             gr.update(**top_p_of(facts)),
         )
 
+    page = gr.context.Context.root_block
+    assert page is not None  # this is called while the page is being built
+    page.load(
+        lambda: gr.update(choices=choices(services)),
+        None,
+        [model],
+        show_progress="hidden",
+        api_visibility="private",
+        queue=False,
+    )
     model.change(
         follow,
         [model, temperature],
@@ -102,6 +111,12 @@ def build_settings(services: Services) -> SettingsPanel:
         trigger_mode="always_last",
     )
     return panel
+
+
+def choices(services: Services) -> list[tuple[str, str]]:
+    """What can be chosen now. An account is asked in the background, so this may be more when a page is loaded than
+    when it was built."""
+    return [(choice_label(info), info.id) for info in services.backends.models()]
 
 
 def choice_label(model: ModelInfo) -> str:
