@@ -16,6 +16,7 @@ from app.ui.race import race
 Labels = Callable[[str], str]
 """From a model's id to the name that is shown."""
 
+SEPARATOR = "\u00a0· "  # the dot stays on the line of what it follows
 MODE_WORDS = {"stream": "Streamed", "sync": "Complete"}
 
 SAMPLES: tuple[tuple[str, str, str], ...] = (
@@ -161,7 +162,7 @@ def _not_saved(update: RunUpdate) -> str:
 
 def figures_line(update: RunUpdate) -> str:
     """One quiet line: first text, rate, tokens, total, cost."""
-    return f'<p class="figures">{" ".join(_figure(figure) for figure in present.figures(update))}</p>'
+    return f'<p class="figures">{SEPARATOR.join(_figure(figure) for figure in present.figures(update))}</p>'
 
 
 def _figure(figure: present.Figure) -> str:

@@ -308,6 +308,14 @@ window.playground = (() => {
       true,
     );
   }
+  document.addEventListener(
+    "blur",
+    (event) => {
+      // Gradio would quietly put the nearest allowed number in its place; the server says what is wrong with it.
+      if (event.target.matches?.("#temperature input[type=number]")) event.stopImmediatePropagation();
+    },
+    true,
+  );
   window.addEventListener("scroll", () => {
     if (busy()) following = nearBottom();
     showJump();
