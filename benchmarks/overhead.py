@@ -29,7 +29,8 @@ from app.records import RunLabels
 from app.runner import Runner
 from metrics.run_log import RunLog
 from providers import BedrockClient
-from providers.connect import Backends, local_client
+from providers.clients import local_client
+from providers.connect import Backends
 from providers.local.event_stream import event_frame
 from providers.types import GenerationRequest, InferenceConfig, Message
 

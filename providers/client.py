@@ -17,7 +17,8 @@ from typing import Any
 from providers import arguments, errors
 from providers.arguments import TextMessage
 from providers.bedrock import BedrockProvider
-from providers.connect import DEFAULT_REGION, LOCAL_VENDORS, Backends
+from providers.clients import DEFAULT_REGION
+from providers.connect import Backends
 from providers.model_ids import parse_model_id
 from providers.registry import resolve
 from providers.retry import RetryingProvider, RetryPolicy
@@ -162,7 +163,7 @@ class BedrockClient:
 
     def _provider(self, model_id: str) -> BedrockProvider:
         """Connections are made on first use: a client object costs nothing and asks nobody."""
-        here = self.endpoint_url is None and parse_model_id(model_id).vendor in LOCAL_VENDORS
+        here = self.endpoint_url is None and parse_model_id(model_id).is_own
         with self._lock:
             choice = "local" if here else "aws"
             if choice not in self._backends:

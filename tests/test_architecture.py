@@ -21,8 +21,8 @@ FORBIDDEN = {
     "app": {"boto3", "botocore", "xllamacpp"},
 }
 ALLOWED_HERE = {
-    "boto3": {"providers/connect.py"},
-    "botocore": {"providers/connect.py", "providers/service_errors.py"},
+    "boto3": {"providers/clients.py", "providers/connect.py"},
+    "botocore": {"providers/clients.py", "providers/connect.py", "providers/service_errors.py"},
     "xllamacpp": {"providers/local/engine.py"},
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from providers.bedrock import BedrockProvider
-from providers.connect import local_client
+from providers.clients import local_client
 from providers.types import GenerationRequest, InferenceConfig, Message
 from tests.wire import WireServer, wire_server
 

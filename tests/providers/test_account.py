@@ -14,7 +14,8 @@ import pytest
 from providers.account import MAX_LOOKUPS, REFRESH_S, RETRY_S, Account
 from providers.bedrock import BedrockProvider
 from providers.catalog import DEFAULT_AWS_MODEL, aws_models, local_models
-from providers.connect import Backends, control_client, make_session, runtime_client
+from providers.clients import control_client, runtime_client
+from providers.connect import Backends, make_session
 from providers.errors import ConfigurationError
 from providers.types import TextDelta
 from tests.providers.conftest import ask

@@ -10,7 +10,7 @@ import pytest
 from providers import errors
 from providers.bedrock import BedrockProvider
 from providers.cancellation import Cancellation
-from providers.connect import local_client
+from providers.clients import local_client
 from providers.local.event_stream import event_frame, exception_frame
 from providers.types import (
     MessageStart,

@@ -11,7 +11,8 @@ import pytest
 from botocore.awsrequest import AWSHTTPSConnection
 
 from providers.cancellation import Cancellation, calling
-from providers.connect import Backends, choose_backend, configured_endpoint, local_client, make_session
+from providers.clients import local_client
+from providers.connect import Backends, choose_backend, configured_endpoint, make_session
 from providers.errors import ConfigurationError
 from providers.types import TextDelta
 from tests.providers.conftest import ask

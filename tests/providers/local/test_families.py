@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from providers.bedrock import BedrockProvider
-from providers.connect import local_client
+from providers.clients import local_client
 from providers.local.launch import LocalEndpoint
 from providers.local.simulated import Profile
 from providers.registry import FAMILIES, resolve

@@ -1,0 +1,124 @@
+"""boto3 clients as this project uses them: no retries of their own, room for many streams, and calls that can be cut.
+
+What botocore keeps private is reached into here and nowhere else; `tests/providers/test_connect.py` fails when an
+upgrade moves it.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, cast
+
+import boto3
+import botocore.awsrequest
+import botocore.config
+import botocore.exceptions
+
+from providers import cancellation
+from providers.account import TIMEOUT_S, ControlClient
+from providers.base import RuntimeClient
+from providers.errors import ConfigurationError
+
+DEFAULT_REGION = "us-west-2"
+SERVICE = "bedrock-runtime"
+
+PLACEHOLDER_KEY = "playground"
+"""Signs requests to endpoints that check no signature. It opens nothing anywhere."""
+
+
+class _NotingConnection(botocore.awsrequest.AWSHTTPConnection):  # type: ignore[misc]  # botocore has no types
+    """Tells the call that it carries where to cut, while no response exists yet."""
+
+    def getresponse(self) -> Any:
+        _note(self.sock)
+        return super().getresponse()
+
+
+class _NotingTlsConnection(botocore.awsrequest.AWSHTTPSConnection):  # type: ignore[misc]  # botocore has no types
+    """The same over TLS."""
+
+    def getresponse(self) -> Any:
+        _note(self.sock)
+        return super().getresponse()
+
+
+class _NotingPool(botocore.awsrequest.AWSHTTPConnectionPool):  # type: ignore[misc]  # botocore has no types
+    ConnectionCls = _NotingConnection
+
+
+class _NotingTlsPool(botocore.awsrequest.AWSHTTPSConnectionPool):  # type: ignore[misc]  # botocore has no types
+    ConnectionCls = _NotingTlsConnection
+
+
+def _note(sock: socket.socket) -> None:
+    call = cancellation.current()
+    if call is not None:
+        call.attach(lambda: sock.shutdown(socket.SHUT_RDWR))
+
+
+def make_cancellable(client: Any) -> None:
+    """Lets a call of `client` be cut while it waits for the response headers.
+
+    This reaches into botocore (private, 1.44.5): there is no public way to the socket of a call without a response.
+    `tests/providers/test_connect.py` fails when an upgrade moves it.
+    """
+    session = client._endpoint.http_session
+    classes = {"http": _NotingPool, "https": _NotingTlsPool}
+    session._pool_classes_by_scheme = classes
+    session._manager.pool_classes_by_scheme = classes
+
+
+def runtime_client(
+    session: boto3.Session, *, region: str, endpoint_url: str | None = None, read_timeout_s: float = 900.0
+) -> RuntimeClient:
+    """A `bedrock-runtime` client that never retries by itself and serves many streams at once.
+
+    Retrying is done in one place (`providers/retry.py`), where it is counted and shown. `read_timeout_s` is the
+    longest silence, also of a complete answer that takes minutes; botocore's 60 s would cut those.
+    """
+    plain = endpoint_url is not None and endpoint_url.startswith("http://")
+    config = botocore.config.Config(
+        connect_timeout=5,
+        read_timeout=read_timeout_s,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=128,
+        tcp_keepalive=True,
+        # A bearer token in the environment is refused over plain HTTP; a signature is not.
+        signature_version="v4" if plain else None,
+    )
+    try:
+        client = session.client(SERVICE, region_name=region, endpoint_url=endpoint_url, config=config)
+    except (ValueError, botocore.exceptions.BotoCoreError) as error:
+        raise ConfigurationError(f"No client for Bedrock: {error}. Check the region and the endpoint.") from error
+    make_cancellable(client)
+    return cast("RuntimeClient", client)
+
+
+def control_client(session: boto3.Session, *, region: str) -> ControlClient:
+    """A client of the control plane: one try, a few seconds. Raises `ConfigurationError`."""
+    config = botocore.config.Config(
+        connect_timeout=TIMEOUT_S, read_timeout=TIMEOUT_S, retries={"total_max_attempts": 1}
+    )
+    try:
+        client = session.client("bedrock", region_name=region, config=config)
+    except ValueError as error:
+        raise ConfigurationError(f"No client for Bedrock's control plane: {error}") from error
+    make_cancellable(client)
+    return cast("ControlClient", client)
+
+
+def local_client(endpoint_url: str) -> RuntimeClient:
+    """A client of the endpoint on loopback: placeholder keys, no proxy, whatever the environment holds."""
+    config = botocore.config.Config(
+        connect_timeout=5,
+        read_timeout=900,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=128,
+        signature_version="v4",
+        proxies={},
+    )
+    client = boto3.Session(
+        aws_access_key_id=PLACEHOLDER_KEY, aws_secret_access_key=PLACEHOLDER_KEY, region_name=DEFAULT_REGION
+    ).client(SERVICE, endpoint_url=endpoint_url, config=config)
+    make_cancellable(client)
+    return cast("RuntimeClient", client)
