@@ -36,14 +36,13 @@ lock: $(VENV)/.installed-dev ## Pin every transitive dependency in constraints.t
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) 2>$(VENV).log || { $(MAKE) --no-print-directory venv-package && $(PYTHON) -m venv $(VENV); }
-	@rm -f $(VENV).log
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { $(MAKE) --no-print-directory venv-package && $(PYTHON) -m venv $(VENV); }
 
 # Debian ships Python without the part of venv that brings pip.
 .PHONY: venv-package
 venv-package:
 	@rm -rf $(VENV)
-	@command -v apt-get >/dev/null || { cat $(VENV).log; exit 1; }
+	@command -v apt-get >/dev/null || { echo "Python's venv module is missing, and there is no apt to install it"; exit 1; }
 	@echo "Installing python3-venv"; apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv
 
 $(VENV)/.installed: requirements.txt constraints.txt requirements-model.txt | $(BIN)/python

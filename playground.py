@@ -46,7 +46,12 @@ def _endpoint(settings: Settings) -> int:
     from providers.local.launch import serve
 
     def told(url: str) -> None:
-        sys.stdout.write(f"Bedrock-compatible endpoint: {url}\nexport AWS_ENDPOINT_URL_BEDROCK_RUNTIME={url}\n")
+        sys.stdout.write(
+            f"Bedrock-compatible endpoint for any boto3 program: {url}\n"
+            "boto3 signs with any keys; none are checked:\n"
+            "export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-west-2\n"
+            f"export AWS_ENDPOINT_URL_BEDROCK_RUNTIME={url}\n"
+        )
         sys.stdout.flush()
 
     try:

@@ -22,6 +22,8 @@ MIN_DECODE_TOKENS = 40
 MIN_DECODE_S = 0.2
 BUFFERED_MIN_CHUNKS = 5
 BUFFERED_SHARE = 0.05
+LUMP_CHARS = 200
+"""A single chunk of this length is an answer that was held back; some 50 tokens, while services send up to 10."""
 BUFFERED_GAP_S = 0.010
 """A stream that pours out faster than this per chunk was held back somewhere. Chunks that already wait in memory come
 some 0.02 to 1 ms apart, up to 5 ms where threads compete for the interpreter; real models stay above 10 ms. Without
@@ -137,10 +139,11 @@ def measure(
 
 
 def is_buffered(sent_at_ns: int, chunks: Chunks) -> bool:
-    """Whether a stream was none: at least five chunks that all came in the last 5 % of the time, in one burst."""
+    """Whether a stream was none: at least five chunks that all came in the last 5 % of the time, in one burst; or a
+    long answer in a single chunk."""
     pieces = content(chunks)
     if len(pieces) < BUFFERED_MIN_CHUNKS:
-        return False
+        return len(pieces) == 1 and pieces[0][2] >= LUMP_CHARS
     span_ns = pieces[-1][0] - pieces[0][0]
     burst = span_ns / NS_PER_S < BUFFERED_GAP_S * (len(pieces) - 1)
     return burst and span_ns < BUFFERED_SHARE * (pieces[-1][0] - sent_at_ns)

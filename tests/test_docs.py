@@ -56,9 +56,9 @@ def test_a_command_works_as_it_stands(document: str, line: str, api: str) -> Non
             done = run([word.replace(PAGE, api) for word in words])
             assert done.returncode == 0, done.stderr
             assert '"run_id"' in done.stdout
-        case "python" if words[2:3] == ["models"]:
+        case ".venv/bin/python" if words[1:] == ["playground.py", "models"]:
             assert run([sys.executable, *words[1:]]).returncode == 0
-        case "python" | ".venv/bin/python" if words[1:2] == ["playground.py"]:
+        case ".venv/bin/python" if words[1:2] == ["playground.py"]:
             parse(words[2:], {})  # a server: its arguments are read, tests of their own start it
         case "python3" | ".venv/bin/pip":
             assert all((ROOT / word).exists() for word in words if word.endswith(".txt"))

@@ -75,7 +75,9 @@ def test_a_boto3_program_that_knows_nothing_of_this_one_streams_from_the_endpoin
         text=True,
     ) as endpoint:
         assert endpoint.stdout is not None
-        url = endpoint.stdout.readline().split()[-1]
+        told = [endpoint.stdout.readline().split() for _ in range(4)]
+        url = told[0][-1]
+        assert told[3] == ["export", f"AWS_ENDPOINT_URL_BEDROCK_RUNTIME={url}"]
         try:
             done = subprocess.run(
                 [sys.executable, "-c", PLAIN_BOTO3],

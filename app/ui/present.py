@@ -119,10 +119,10 @@ def _rate(update: RunUpdate) -> Figure:
     if record is None:
         return Figure(rate(None), "Known when the answer has ended", "rate")
     if update.mode == "sync":
-        value, meaning = record.output_tokens_per_s, "Output tokens divided by the total time"
-    else:
-        value = record.decode_tokens_per_s
-        meaning = "Tokens per second after the first chunk; not given under 40 tokens or 0.2 s of flow"
+        value, meaning = record.output_tokens_per_s, "Output tokens divided by the total time, the wait included"
+        return Figure(f"{rate(value, estimated=not update.tokens_reported)} overall", meaning, "rate")
+    value = record.decode_tokens_per_s
+    meaning = "Tokens per second after the first chunk; not given under 40 tokens or 0.2 s of flow"
     return Figure(rate(value, estimated=not update.tokens_reported), meaning, "rate")
 
 
@@ -258,11 +258,14 @@ def saving(complete: RunUpdate | None, streamed: RunUpdate | None) -> str:
 
 
 def lengths_differ(complete: RunUpdate | None, streamed: RunUpdate | None) -> str:
-    """A warning where two answers differ so much in length that their totals say little."""
+    """A warning where two answers differ so much in length that what was saved is not streaming's doing alone."""
     first, second = (update.tokens if update else None for update in (complete, streamed))
     if not first or not second or max(first, second) < 1.3 * min(first, second):
         return ""
-    return f"The answers differ in length ({first:,} and {second:,} tokens), so compare their totals with care."
+    return (
+        f"The answers differ in length ({first:,} and {second:,} tokens): a part of the difference is length, not "
+        "streaming."
+    )
 
 
 # --- the surroundings -------------------------------------------------------------------------------------------------

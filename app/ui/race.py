@@ -19,7 +19,7 @@ def race(turn: Turn) -> str:
     axis_s = longest_s if not turn.open else next((mark for mark in AXIS_S if mark >= longest_s), longest_s)
     sentence = present.saving(complete, streamed)
     lanes = "".join(
-        _lane(name, update, first_s, end_s, axis_s)
+        _lane(name, update, first_s, end_s, axis_s, more_comes=turn.open)
         for name, update, (first_s, end_s) in zip(("Complete", "Streamed"), (complete, streamed), spans, strict=True)
     )
     words = f'<p class="saving">{escape(sentence)}</p>' if sentence else ""
@@ -39,10 +39,10 @@ def lane_times(update: RunUpdate | None) -> tuple[float, float]:
     return min(update.first_text_s, end_s), end_s
 
 
-def _lane(name: str, update: RunUpdate | None, first_s: float, end_s: float, axis_s: float) -> str:
+def _lane(name: str, update: RunUpdate | None, first_s: float, end_s: float, axis_s: float, *, more_comes: bool) -> str:
     state = update.state if update else "next"
     if update is None:
-        note = "comes next"
+        note = "comes next" if more_comes else "not asked"
     elif not update.ended:
         note = present.clock(end_s)
     elif update.state != "done":

@@ -42,6 +42,8 @@ def as_program(call: PreparedCall, status: BackendStatus) -> str:
     where = [f'"bedrock-runtime", region_name="{region}"']
     if status.endpoint_url:
         where.append(f'endpoint_url="{status.endpoint_url}"')
+    if status.backend == "local":  # it checks no signature, but boto3 wants to sign
+        where.append('aws_access_key_id="local", aws_secret_access_key="local"')
     body = call.parameters.get("body")
     lines = ["import json", "", "import boto3", ""] if isinstance(body, str | bytes) else ["import boto3", ""]
     lines += [f"client = boto3.client({', '.join(where)})", f"response = client.{call.operation}("]

@@ -272,3 +272,9 @@ def test_figures_do_not_depend_on_the_clocks_origin(
 ) -> None:
     tokens = TokenCounts(reported=count, visible=count / 2)
     assert run(gaps, tail_ns, t0_ns, tokens) == run(gaps, tail_ns, 0, tokens)
+
+
+@pytest.mark.parametrize(("chars", "lump"), [(199, False), (200, True), (4000, True)])
+def test_a_long_answer_in_one_chunk_was_not_streamed(chars: int, lump: bool) -> None:
+    found = flags(stream=True, sent_at_ns=0, chunks=[(2_000_000_000, "text", chars)], stop_reason="end_turn")
+    assert ("buffered_stream" in found) == lump

@@ -69,7 +69,7 @@ def test_the_figures_of_a_streamed_answer() -> None:
 
 
 def test_a_complete_answer_has_its_first_text_with_its_last() -> None:
-    assert texts(a_complete_update())[:2] == ["first text 7.40 s, all at once", "56 tok/s"]
+    assert texts(a_complete_update())[:2] == ["first text 7.40 s, all at once", "56 tok/s overall"]
 
 
 def test_what_is_missing_is_a_dash_and_never_zero() -> None:
