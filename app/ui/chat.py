@@ -64,7 +64,7 @@ class ChatTab:
     """The event that asks; a table that shows the runs follows it."""
 
 
-def build_chat(services: Services, settings: SettingsPanel, labels: Labels) -> ChatTab:
+def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, labels: Labels) -> ChatTab:
     """Places the tab where it is called, and wires it."""
     key = gr.Textbox(visible="hidden", elem_id="conversation-key", label="Conversation key")
     with gr.Column(elem_id="chat-output", min_width=0):
@@ -126,16 +126,10 @@ def build_chat(services: Services, settings: SettingsPanel, labels: Labels) -> C
         queue=False,
         **PRIVATE,
     )
-    _on_load(asking, key, shown)
-    return ChatTab(key=key, asked=asked)
-
-
-def _on_load(asking: _Asking, key: gr.Textbox, shown: list[Any]) -> None:
-    page = gr.context.Context.root_block
-    assert page is not None  # this is called while the page is being built
     page.load(asking.restore, [key], [key, *shown[:3]], js="() => [window.playground.key()]", **PRIVATE).then(
         None, [key], None, js="(key) => { window.playground.keep(key); }"
     )
+    return ChatTab(key=key, asked=asked)
 
 
 class _Asking:

@@ -33,10 +33,10 @@ def build_page(services: Services) -> gr.Blocks:
     ):
         gr.HTML(header(services, labels), elem_id="page-header", apply_default_css=False)
         with gr.Row(elem_id="shell", equal_height=False):
-            settings = build_settings(services)
+            settings = build_settings(page, services)
             with gr.Column(elem_id="main", min_width=0), gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Chat", id="chat") as chat_tab:
-                    chat = build_chat(services, settings, labels)
+                    chat = build_chat(page, services, settings, labels)
                 with gr.Tab("Runs", id="runs") as runs_tab:
                     build_runs(services, runs_tab, chat.asked)
         for tab, name in ((chat_tab, "chat"), (runs_tab, "runs")):

@@ -35,7 +35,7 @@ class SettingsPanel:
         return [self.model, self.temperature, self.max_tokens, self.top_p, self.system, self.mode]
 
 
-def build_settings(services: Services) -> SettingsPanel:
+def build_settings(page: gr.Blocks, services: Services) -> SettingsPanel:
     """Places the widgets where it is called, and lets them follow the model."""
     default = services.backends.default_model()
     known = capabilities_of(default)
@@ -90,8 +90,6 @@ def build_settings(services: Services) -> SettingsPanel:
             gr.update(**top_p_of(facts)),
         )
 
-    page = gr.context.Context.root_block
-    assert page is not None  # this is called while the page is being built
     page.load(
         lambda: gr.update(choices=choices(services)),
         None,

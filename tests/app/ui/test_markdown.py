@@ -58,6 +58,9 @@ PAYLOADS = [
     "[x](data:text/html;base64,PHNjcmlwdD4=)",
     "[x](vbscript:msgbox)",
     "[x](file:///etc/passwd)",
+    "[x](ms-msdt:/id)",
+    "[x](//evil.example)",
+    "[x](/gradio_api/file=/etc/passwd)",
     "<https://evil.example/><javascript:alert(1)>",
     '[x](https://a.example/"onmouseover="alert(1))',
     "```<img src=x onerror=alert(1)>\n<script>\n```",
@@ -109,7 +112,7 @@ def test_nothing_in_an_answer_loads_or_runs(payload: str) -> None:
 
 
 @given(st.text(alphabet=st.sampled_from(list("<>!()[]`\"'=:/&;#*_ \n\tajsx1|-~\\")), max_size=80))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_no_text_makes_a_tag_of_its_own(text: str) -> None:
     assert_harmless(to_html(text))
 
@@ -169,7 +172,7 @@ lines = st.sampled_from(
 
 
 @given(st.lists(lines, max_size=14), st.integers(1, 7))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_growing_and_whole_agree_at_every_step(parts: list[str], step: int) -> None:
     text, growing = "\n".join(parts), GrowingMarkdown()
     for length in [*range(0, len(text), step), len(text)]:

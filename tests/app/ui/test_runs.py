@@ -100,8 +100,9 @@ def test_a_row_opens_its_run(runs: _Runs) -> None:
     assert runs.details(gr.SelectData(None, {"index": [0, 1], "value": "x", "row_value": ["no such run"]})) == ""
 
 
-def test_the_file_is_named_by_time_lies_apart_and_is_no_formula(runs: _Runs) -> None:
+def test_the_file_is_named_by_time_lies_apart_and_is_no_formula(runs: _Runs, tmp_path: Path) -> None:
     first, second = (Path(runs.export("Runs", "", ANY, ANY, ANY)) for _ in range(2))
+    assert first.is_relative_to(tmp_path / "served")
     assert re.fullmatch(r"runs-\d{8}T\d{6}Z\.csv", first.name)
     assert first.parent != second.parent
     with first.open(newline="", encoding="utf-8") as file:
