@@ -110,7 +110,7 @@ def _rate(update: RunUpdate | None) -> str:
         return ""
     if update.ended:
         return escape(next(figure.text for figure in present.figures(update) if figure.name == "rate"))
-    pace = present.pace(update.rate)
+    pace = present.pace(update.rate) if update.state == "streaming" else ""  # a stall is said by its own word
     words = f' <span class="pace">{escape(pace)}</span>' if pace else ""
     return f'<span class="rate">{escape(present.live_rate(update.rate))}</span>{words}'
 

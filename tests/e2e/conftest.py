@@ -15,7 +15,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Request,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from metrics.record import RunRecord
 from metrics.run_log import RunLog
@@ -33,8 +43,9 @@ FLAGS = [
 ]
 BUSY = "#chat-strip .strip[data-busy='true']"
 IDLE = "#chat-strip .strip[data-busy='false']"
-DESK = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+NO_SIDEWAYS = "document.documentElement.scrollWidth <= window.innerWidth"
 
 expect.set_options(timeout=15_000)
 
@@ -127,7 +138,7 @@ def far(tmp_path_factory: pytest.TempPathFactory, wire: WireServer) -> Iterator[
 # --- the browser ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # no longer: while Playwright runs, no other test can run an event loop
 def browser() -> Iterator[Browser]:
     """Chromium as the system has it; nothing is downloaded."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -234,7 +245,7 @@ class Chat:
         expect(self.live.last).to_have_text(re.compile(r"\w{2}"), timeout=20_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def desk(browser: Browser) -> Iterator[BrowserContext]:
     """A window of the usual size with its cache; each tab in it is a conversation of its own."""
     with contextlib.closing(_context(browser)) as context:

@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import BUSY, Chat, Playground
+from tests.e2e.conftest import BUSY, NO_SIDEWAYS, PHONE, Chat, Playground
 from tests.wire import WireServer, failure, silence, stop_frames, stream, text_frames
 
 SWIFT = "Simulated · swift"
@@ -91,6 +91,8 @@ def test_stop_closes_the_call_of_the_service(far_chat: Chat, far: Playground, wi
     far_chat.send("Tell me")
     far_chat.until_text()
     expect(far_chat.word).to_have_text("stalled")
+    far_chat.page.set_viewport_size(PHONE)
+    assert far_chat.page.evaluate(NO_SIDEWAYS)
     pressed = time.perf_counter()
     far_chat.page.locator("#chat-stop").click()
     expect(far_chat.word).to_have_text("stopped", timeout=1_000)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import PHONE, Chat, Playground, playground
+from tests.e2e.conftest import NO_SIDEWAYS, PHONE, Chat, Playground, playground
 from tests.e2e.test_chat import STEADY, SWIFT
 
 CHAT_ELEMENTS = (
@@ -27,7 +27,6 @@ CHAT_ELEMENTS = (
     ),
 )
 RUNS_ELEMENTS = ("runs-table", "runs-export")
-NO_SIDEWAYS = "document.documentElement.scrollWidth <= window.innerWidth"
 HAS_NAME = """(id) => {
   const element = document.getElementById(id);
   return Boolean(element && (element.getAttribute('aria-label') || element.textContent.trim()));

@@ -10,6 +10,7 @@ from app.live import RunFailure, State
 from app.ui import panel
 from app.ui.panel import Problem, Strip
 from metrics.progress import ProgressEstimate
+from metrics.token_rate import RateStatus
 from tests.app.ui.make import a_complete_update, a_live_update, a_turn, an_update
 
 
@@ -86,6 +87,21 @@ def test_mode_both_says_which_answer_is_on_its_way() -> None:
     html = Strip().draw(a_turn(a_complete_update(), second, mode="both", open=True))
     assert "2 of 2, the streamed answer" in html
     assert "First text 6.99 s sooner" in Strip().draw(a_turn(a_complete_update(), an_update(), mode="both"))
+
+
+def test_a_slow_answer_says_so_beside_its_rate_and_a_stalled_one_does_not() -> None:
+    slow = RateStatus(
+        tokens=9,
+        elapsed_s=4,
+        silence_s=0.1,
+        overall_per_s=2,
+        average_per_s=2,
+        instantaneous_per_s=2,
+        expected_per_s=10,
+    )
+    assert "Response speed is slow" in Strip().draw(a_turn(a_live_update(rate=slow), open=True))
+    stalled = a_live_update(rate=slow, state="stalled", silence_s=4.0)
+    assert "Response speed" not in Strip().draw(a_turn(stalled, open=True))
 
 
 def test_a_refusal_by_the_service_gives_the_prompt_back() -> None:
