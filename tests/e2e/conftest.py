@@ -83,10 +83,13 @@ class Playground:
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().split()[-1]
 
-    def stop(self) -> None:
-        """Ends it as Ctrl-C would."""
+    def stop(self, *, kill: bool = False) -> None:
+        """Ends it in an orderly way, or without any warning."""
         if self.process is not None:
-            self.process.terminate()
+            if kill:
+                self.process.kill()
+            else:
+                self.process.terminate()
             self.process.wait(10)
             if self.process.stdout is not None:
                 self.process.stdout.close()

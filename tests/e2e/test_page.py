@@ -160,14 +160,14 @@ def test_a_run_appears_in_an_open_table(chat: Chat) -> None:
     expect(chat.page.locator("#runs-count")).to_contain_text(re.compile(r"^\s*1 of"))
 
 
-def test_rows_outlive_the_server(visitors: Any, tmp_path: Path) -> None:
+def test_rows_outlive_a_server_that_was_killed(visitors: Any, tmp_path: Path) -> None:
     with playground(tmp_path / "runs.db") as server:
         chat = visitors(server.url)
         chat.choose(SWIFT)
         chat.short()
         chat.ask("Remember me")
         chat.page.goto("about:blank")
-        server.stop()
+        server.stop(kill=True)
         server.start()
         chat = visitors(server.url)
         open_runs(chat.page)
