@@ -20,6 +20,7 @@ from app.services import Services
 from app.ui import markup, panel
 from app.ui.answering import answer
 from app.ui.asking import MODES, Form, make_request
+from app.ui.chat_widgets import place_chat
 from app.ui.escaping import escape
 from app.ui.markup import Labels
 from app.ui.panel import Problem, Strip
@@ -32,10 +33,6 @@ log = logging.getLogger(__name__)
 KEEP = gr.skip()
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "preprocess": False}
 """For every event: no endpoint of its own, no overlay, values as they come."""
-
-KEYS = "Enter sends · Shift+Enter new line · Esc stops"
-_PAINTED = "watch('value', () => window.playground.painted());"
-_ACTIONS = "window.playground.actions(element, (data) => trigger('submit', data));"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,58 +52,13 @@ class View:
         return tuple(KEEP if value is None else value for value in values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatTab:
-    """The widgets that the page wires up further."""
-
-    key: gr.Textbox
-    asked: Any
-    """The event that asks; a table that shows the runs follows it."""
-
-
-def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, labels: Labels) -> ChatTab:
-    """Places the tab where it is called, and wires it."""
-    key = gr.Textbox(visible="hidden", elem_id="conversation-key", label="Conversation key")
-    with gr.Column(elem_id="chat-output", min_width=0):
-        history = gr.HTML(
-            markup.history((), labels), elem_id="chat-history", apply_default_css=False, js_on_load=_ACTIONS
-        )
-        live = gr.HTML(
-            [],
-            html_template="${value.join('')}",
-            elem_id="chat-live",
-            apply_default_css=False,
-            js_on_load=_PAINTED,
-        )
-    with gr.Column(elem_id="dock", min_width=0):
-        strip = gr.HTML(panel.idle(), elem_id="chat-strip", apply_default_css=False, js_on_load=_PAINTED)
-        problem = gr.HTML("", elem_id="chat-problem", apply_default_css=False, js_on_load=_PAINTED)
-        with gr.Row(elem_id="composer", equal_height=False):
-            prompt = gr.Textbox(
-                placeholder="Ask something",
-                label="Prompt",
-                show_label=False,
-                lines=1,
-                max_lines=10,
-                autofocus=True,
-                container=False,
-                scale=1,
-                elem_id="chat-prompt",
-                html_attributes=gr.InputHTMLAttributes(enterkeyhint="send"),
-            )
-            send = gr.Button("Send", variant="primary", elem_id="chat-send", min_width=0, scale=0)
-            stop = gr.Button("Stop", variant="stop", elem_id="chat-stop", min_width=0, scale=0)
-        with gr.Row(elem_id="under-composer", equal_height=False):
-            with gr.Accordion("View request", open=False, elem_id="view-request") as view_request:
-                request = gr.HTML("", elem_id="request", apply_default_css=False)
-            gr.HTML(f'<p class="hint">{KEYS}</p>', apply_default_css=False)
-            clear = gr.Button("Clear conversation", elem_id="chat-clear", min_width=0, scale=0, size="sm")
-
-    asking = _Asking(services, labels)
-    form = [key, prompt, *settings.inputs]
-    shown = [history, live, strip, problem, prompt, settings.mode]
+def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, labels: Labels) -> Any:
+    """Places the tab where it is called, and wires it. Gives the event that asks, for others to follow it."""
+    widgets, asking = place_chat(), _Asking(services, labels)
+    form = [widgets.key, widgets.prompt, *settings.inputs]
+    shown = [widgets.history, widgets.live, widgets.strip, widgets.problem, widgets.prompt, settings.mode]
     asked = gr.on(
-        [send.click, prompt.submit, history.submit],
+        [widgets.send.click, widgets.prompt.submit, widgets.history.submit],
         asking.ask,
         form,
         shown,
@@ -115,21 +67,22 @@ def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, lab
         concurrency_limit=64,
         **PRIVATE,
     )
-    stop.click(asking.stop, [key], None, queue=False, **PRIVATE)
-    clear.click(asking.clear, [key], shown, queue=False, **PRIVATE)
+    widgets.stop.click(asking.stop, [widgets.key], None, queue=False, **PRIVATE)
+    widgets.clear.click(asking.clear, [widgets.key], shown, queue=False, **PRIVATE)
     gr.on(
-        [view_request.expand, prompt.blur, *(widget.change for widget in settings.inputs)],
+        [widgets.view_request.expand, widgets.prompt.blur, *(widget.change for widget in settings.inputs)],
         asking.view,
         form,
-        [request],
+        [widgets.request],
         trigger_mode="always_last",
         queue=False,
         **PRIVATE,
     )
-    page.load(asking.restore, [key], [key, *shown[:3]], js="() => [window.playground.key()]", **PRIVATE).then(
-        None, [key], None, js="(key) => { window.playground.keep(key); }"
+    restored = [widgets.key, *shown[:3]]
+    page.load(asking.restore, [widgets.key], restored, js="() => [window.playground.key()]", **PRIVATE).then(
+        None, [widgets.key], None, js="(key) => { window.playground.keep(key); }"
     )
-    return ChatTab(key=key, asked=asked)
+    return asked
 
 
 class _Asking:

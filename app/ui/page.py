@@ -36,9 +36,9 @@ def build_page(services: Services) -> gr.Blocks:
             settings = build_settings(page, services)
             with gr.Column(elem_id="main", min_width=0), gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Chat", id="chat") as chat_tab:
-                    chat = build_chat(page, services, settings, labels)
+                    asked = build_chat(page, services, settings, labels)
                 with gr.Tab("Runs", id="runs") as runs_tab:
-                    build_runs(services, runs_tab, chat.asked)
+                    build_runs(services, runs_tab, asked)
         for tab, name in ((chat_tab, "chat"), (runs_tab, "runs")):
             tab.select(None, None, None, js=f"() => {{ window.playground.tab('{name}'); }}")
     page.max_threads = MAX_EVENTS

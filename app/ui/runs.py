@@ -29,7 +29,7 @@ ANY = "Any"
 MODES = {"Stream": "stream", "Complete": "sync"}
 STATUSES = ("completed", "cancelled", "interrupted", "failed")
 EMPTY = '<p class="note">No runs yet. Every question that you ask becomes a row here.</p>'
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False, "preprocess": False}
 
 
 def build_runs(services: Services, tab: gr.Tab, asked: Any) -> None:
@@ -47,14 +47,7 @@ def build_runs(services: Services, tab: gr.Tab, asked: Any) -> None:
         export = gr.Button("Export CSV", elem_id="runs-export", min_width=110, scale=0)
     count = gr.HTML("", elem_id="runs-count", apply_default_css=False)
     table = gr.Dataframe(
-        interactive=False,
-        elem_id="runs-table",
-        label="Runs",
-        show_label=False,
-        wrap=False,
-        max_height=560,
-        datatype="str",
-        buttons=[],
+        interactive=False, elem_id="runs-table", label="Runs", show_label=False, max_height=560, buttons=[]
     )
     chosen = gr.HTML("", elem_id="run-details", apply_default_css=False)
     file = gr.DownloadButton("CSV", visible="hidden", elem_id="runs-file")

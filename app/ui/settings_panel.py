@@ -20,8 +20,9 @@ MODE_INFO = "Both asks once complete and once streamed, one after the other"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsPanel:
-    """The widgets, for events to read."""
+    """The widgets, for events to read; `note` tells what to know of the chosen model."""
 
+    note: gr.HTML
     model: gr.Dropdown
     temperature: gr.Slider
     max_tokens: gr.Number
@@ -37,78 +38,71 @@ class SettingsPanel:
 
 def build_settings(page: gr.Blocks, services: Services) -> SettingsPanel:
     """Places the widgets where it is called, and lets them follow the model."""
+    panel = _place(services)
+    event: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+    page.load(lambda: gr.update(choices=choices(services)), None, [panel.model], **event)
+    panel.model.change(
+        _follow,
+        [panel.model, panel.temperature],
+        [panel.note, panel.temperature, panel.max_tokens, panel.top_p],
+        preprocess=False,
+        trigger_mode="always_last",
+        **event,
+    )
+    return panel
+
+
+def _place(services: Services) -> SettingsPanel:
     default = services.backends.default_model()
     known = capabilities_of(default)
     with gr.Column(elem_id="settings", min_width=0):
         gr.HTML('<h2 class="panel-title">Settings</h2>', apply_default_css=False)
-        mode = gr.Radio(
-            list(MODES), value="Stream", label="Answer", info=MODE_INFO, elem_id="mode", elem_classes="segmented"
-        )
-        model = gr.Dropdown(
-            choices(services),
-            value=default,
-            label="Model",
-            info="From the list, or any model id or ARN",
-            allow_custom_value=True,
-            elem_id="model",
-        )
-        note = gr.HTML(model_note(default, known), elem_id="model-note", apply_default_css=False)
-        temperature = gr.Slider(**temperature_of(known), step=0.05, label="Temperature", elem_id="temperature")
-        max_tokens = gr.Number(
-            DEFAULT_MAX_TOKENS,
-            minimum=1,
-            step=1,
-            label="Max tokens",
-            info=max_tokens_info(known),
-            elem_id="max-tokens",
-        )
-        top_p = gr.Textbox(  # a number box has no way to be empty at first, and empty is a value here
-            **top_p_of(known),
-            label="Top-p",
-            placeholder="model default",
-            max_lines=1,
-            elem_id="top-p",
-        )
-        system = gr.Textbox(
-            label="System prompt",
-            placeholder="How the model should behave (optional)",
-            lines=3,
-            max_lines=12,
-            elem_id="system-prompt",
-        )
-    panel = SettingsPanel(
-        model=model, temperature=temperature, max_tokens=max_tokens, top_p=top_p, system=system, mode=mode
-    )
-
-    def follow(model_id: Any, temperature_now: Any) -> tuple[Any, ...]:
-        chosen = model_id if isinstance(model_id, str) else ""
-        facts = capabilities_of(chosen) if chosen else None
-        return (
-            model_note(chosen, facts),
-            gr.update(**temperature_of(facts, temperature_now)),
-            gr.update(info=max_tokens_info(facts)),
-            gr.update(**top_p_of(facts)),
+        return SettingsPanel(
+            mode=gr.Radio(
+                list(MODES), value="Stream", label="Answer", info=MODE_INFO, elem_id="mode", elem_classes="segmented"
+            ),
+            model=gr.Dropdown(
+                choices(services),
+                value=default,
+                label="Model",
+                info="From the list, or any model id or ARN",
+                allow_custom_value=True,
+                elem_id="model",
+            ),
+            note=gr.HTML(model_note(default, known), elem_id="model-note", apply_default_css=False),
+            temperature=gr.Slider(**temperature_of(known), step=0.05, label="Temperature", elem_id="temperature"),
+            max_tokens=gr.Number(
+                DEFAULT_MAX_TOKENS,
+                minimum=1,
+                step=1,
+                label="Max tokens",
+                info=max_tokens_info(known),
+                elem_id="max-tokens",
+            ),
+            # A number box has no way to be empty at first, and empty is a value here.
+            top_p=gr.Textbox(
+                **top_p_of(known), label="Top-p", placeholder="model default", max_lines=1, elem_id="top-p"
+            ),
+            system=gr.Textbox(
+                label="System prompt",
+                placeholder="How the model should behave (optional)",
+                lines=3,
+                max_lines=12,
+                elem_id="system-prompt",
+            ),
         )
 
-    page.load(
-        lambda: gr.update(choices=choices(services)),
-        None,
-        [model],
-        show_progress="hidden",
-        api_visibility="private",
-        queue=False,
+
+def _follow(model_id: Any, temperature_now: Any) -> tuple[Any, ...]:
+    """Note, temperature, max tokens and top-p for the model that was chosen."""
+    chosen = model_id if isinstance(model_id, str) else ""
+    facts = capabilities_of(chosen) if chosen else None
+    return (
+        model_note(chosen, facts),
+        gr.update(**temperature_of(facts, temperature_now)),
+        gr.update(info=max_tokens_info(facts)),
+        gr.update(**top_p_of(facts)),
     )
-    model.change(
-        follow,
-        [model, temperature],
-        [note, temperature, max_tokens, top_p],
-        show_progress="hidden",
-        api_visibility="private",
-        preprocess=False,
-        queue=False,
-        trigger_mode="always_last",
-    )
-    return panel
 
 
 def choices(services: Services) -> list[tuple[str, str]]:

@@ -136,6 +136,14 @@ def test_the_table_filters_opens_rows_and_gives_a_file(chat: Chat, tmp_path: Pat
     assert set(cells(page, 2)[:2]) == {"Stream", "Complete"}
     page.locator("#runs-text input").fill("heliotrope")
     expect(page.locator("#runs-count")).to_contain_text(re.compile(r"^\s*2 of"))
+    page.locator("#runs-model input").click()
+    page.locator("ul[role=listbox] li", has_text="simulated.swift").click()
+    page.locator("#runs-status input").click()
+    page.locator("ul[role=listbox] li", has_text="failed").click()
+    expect(page.locator("#runs-count")).to_contain_text(re.compile(r"^\s*0 of"))
+    page.locator("#runs-status input").click()
+    page.locator("ul[role=listbox] li", has_text="completed").click()
+    expect(page.locator("#runs-count")).to_contain_text(re.compile(r"^\s*2 of"))
     page.locator("#runs-table .virtual-row [role=gridcell]").first.click()
     expect(page.locator("#run-details")).to_contain_text("heliotrope")
     with page.expect_download() as told:
