@@ -97,9 +97,12 @@ def _follow(model_id: Any, temperature_now: Any) -> tuple[Any, ...]:
     """Note, temperature, max tokens and top-p for the model that was chosen."""
     chosen = model_id if isinstance(model_id, str) else ""
     facts = capabilities_of(chosen) if chosen else None
+    temperature = temperature_of(facts, temperature_now)
+    if temperature.get("value") == temperature_now:
+        del temperature["value"]  # the box may have been typed in since this was sent
     return (
         model_note(chosen, facts),
-        gr.update(**temperature_of(facts, temperature_now)),
+        gr.update(**temperature),
         gr.update(info=max_tokens_info(facts)),
         gr.update(**top_p_of(facts)),
     )
