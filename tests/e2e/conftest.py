@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import (
@@ -20,6 +21,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Dialog,
     Page,
+    Request,
     ViewportSize,
     expect,
     sync_playwright,
@@ -38,8 +40,6 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
     "--disable-quic",
-    # Whatever asks another host fails, and the console says so.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 BUSY = "#chat-strip .strip[data-busy='true']"
 IDLE = "#chat-strip .strip[data-busy='false']"
@@ -163,6 +163,12 @@ class Visitor:
 
     def open(self, url: str) -> Chat:
         """The page, ready to be used."""
+        own = urlsplit(url).netloc
+
+        def note_request(request: Request) -> None:
+            parts = urlsplit(request.url)
+            if parts.scheme not in ("data", "blob") and parts.netloc != own:
+                self.complaints.append(f"asked another host: {request.url}")
 
         def note_console(message: ConsoleMessage) -> None:
             if message.type == "error" and not any(words in message.text for words in self.forgiven):
@@ -172,6 +178,7 @@ class Visitor:
             self.complaints.append(f"dialog: {dialog.message}")
             dialog.dismiss()
 
+        self.page.on("request", note_request)
         self.page.on("console", note_console)
         self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
         self.page.on("dialog", note_dialog)
@@ -212,9 +219,9 @@ class Chat:
     def mode(self, word: str) -> None:
         self.page.locator("#mode label", has_text=word).click()
 
-    def short(self, tokens: int = 30) -> None:
+    def short(self) -> None:
         """Answers that are over soon, for tests in which they do not matter."""
-        self.page.locator("#max-tokens input").fill(str(tokens))
+        self.page.locator("#max-tokens input").fill("30")
 
     def taken(self, act: Callable[[], None]) -> None:
         """Does something that asks, and waits until the page has a new turn."""

@@ -43,7 +43,6 @@ def until(true: Callable[[], bool], what: str, within_s: float = 5.0) -> None:
 
 def test_an_answer_of_the_local_model_grows_before_it_ends(chat: Chat, here: Playground) -> None:
     chat.page.evaluate(COUNT_STEPS)
-    chat.short(200)
     chat.ask("Tell me a long story about a lighthouse keeper who collects sounds.")
     assert chat.page.evaluate("window.lengths.size") >= 10
     expect(chat.word).to_have_text("done")
@@ -114,7 +113,7 @@ def test_a_closed_tab_stops_its_answer(visitors: Any, far: Playground, wire: Wir
 
 def test_both_asks_twice_and_shows_both(chat: Chat, here: Playground) -> None:
     chat.choose(SWIFT)
-    chat.short(70)
+    chat.page.locator("#max-tokens input").fill("120")
     chat.mode("Both")
     chat.send("Compare")
     expect(chat.page.locator("#chat-live .race .lane")).to_have_count(2)
@@ -122,7 +121,7 @@ def test_both_asks_twice_and_shows_both(chat: Chat, here: Playground) -> None:
     chat.finish()
     expect(chat.page.locator("#chat-history .pair .answer .md")).to_have_count(2)
     expect(chat.page.locator("#chat-history .saving")).to_have_text(
-        re.compile(r"First text [\d.]+ m?s sooner with streaming")
+        re.compile(r"First text [\d.]+ s sooner with streaming")
     )
     second, first = here.rows()[:2]
     assert first.pair_id == second.pair_id is not None
@@ -136,7 +135,7 @@ def test_both_asks_twice_and_shows_both(chat: Chat, here: Playground) -> None:
 
 def test_a_complete_answer_waits_in_words(chat: Chat) -> None:
     chat.choose(SWIFT)
-    chat.short(60)
+    chat.page.locator("#max-tokens input").fill("60")
     chat.mode("Complete")
     chat.send("Why?")
     expect(chat.page.locator("#chat-live .nothing")).to_have_text("Nothing to read until the whole answer is there.")
@@ -151,7 +150,8 @@ def test_a_reload_keeps_the_conversation_with_the_partial_answer(visitors: Any, 
     chat.choose(SWIFT)
     chat.short()
     chat.ask("First question")
-    chat.short(300)
+    chat.page.locator("#max-tokens input").fill("300")
+    chat.choose(STEADY)
     chat.send("Second question")
     chat.until_text()
     chat.page.reload()
@@ -208,7 +208,7 @@ def test_a_sample_sends_itself_in_the_mode_that_it_shows(chat: Chat) -> None:
 def test_keys(chat: Chat, here: Playground) -> None:
     before = len(here.rows())
     chat.choose(SWIFT)
-    chat.short(100)
+    chat.page.locator("#max-tokens input").fill("100")
     chat.box.fill("one")
     chat.box.press("Shift+Enter")
     chat.page.keyboard.type("two")
@@ -229,7 +229,7 @@ def test_keys(chat: Chat, here: Playground) -> None:
 def test_people_do_not_wait_for_each_other(visitors: Any, here: Playground) -> None:
     one, two = visitors(here.url), visitors(here.url, locale="de-DE")  # an option makes a window of its own
     for chat in (one, two):
-        chat.choose(SWIFT)
+        chat.choose(STEADY)
     one.send("Mine")
     two.send("Yours")
     one.until_text()
@@ -244,7 +244,7 @@ def test_people_do_not_wait_for_each_other(visitors: Any, here: Playground) -> N
 
 def test_the_newest_text_is_followed_until_somebody_scrolls_up(visitors: Any, here: Playground) -> None:
     chat = visitors(here.url, viewport={"width": 900, "height": 420})
-    chat.choose(SWIFT)
+    chat.choose(STEADY)
     chat.send("Why?")
     chat.page.wait_for_function(AT_END)
     chat.page.mouse.move(600, 200)

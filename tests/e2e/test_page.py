@@ -56,7 +56,7 @@ def test_every_promised_element_is_there_and_has_a_name(chat: Chat) -> None:
 
 def test_a_listener_hears_steps_and_not_tokens(chat: Chat) -> None:
     chat.choose(SWIFT)
-    chat.short(60)
+    chat.page.locator("#max-tokens input").fill("60")
     chat.page.evaluate(
         """() => {
           window.said = [];
