@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from app.settings import Settings, parse
 
@@ -76,17 +77,7 @@ def _models(settings: Settings) -> int:
     backends.wait_for_models()
     models = backends.models()
     if settings.as_json:
-        listed = [
-            {
-                "id": model.id,
-                "label": model.label,
-                "family": model.family,
-                "backend": model.backend,
-                "streaming": model.streaming,
-                "simulated": model.simulated,
-            }
-            for model in models
-        ]
+        listed = [asdict(model) for model in models]
         json.dump({"models": listed, "default": backends.default_model()}, sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
@@ -116,17 +117,7 @@ def _router(services: Services) -> APIRouter:
     @router.get("/api/models", summary="What can be chosen")
     async def models() -> dict[str, Any]:
         return {
-            "models": [
-                {
-                    "id": model.id,
-                    "label": model.label,
-                    "family": model.family,
-                    "backend": model.backend,
-                    "streaming": model.streaming,
-                    "simulated": model.simulated,
-                }
-                for model in services.backends.models()
-            ],
+            "models": [asdict(model) for model in services.backends.models()],
             "default": services.backends.default_model(),
         }
 

@@ -72,7 +72,7 @@ def make_record(
     """The row. `request` is what was sent: without the parameters that the model does not take."""
     completion, usage = ending.completion, _usage(ending)
     size = text_size(completion.text)
-    estimated = estimator.estimate(completion.text, request.model_id)
+    estimated = estimator.estimate_size(size, request.model_id) if completion.text else 0
     metrics = measure(
         stream=labels.mode == "stream",
         sent_at_ns=ending.sent_at_ns,

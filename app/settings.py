@@ -11,13 +11,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import platformdirs
 
 from app import __version__
 
-COMMANDS = ("serve", "chat", "models", "endpoint")
+Command = Literal["serve", "chat", "models", "endpoint"]
+COMMANDS = get_args(Command)
 PREFIX = "PLAYGROUND_"
 
 
@@ -25,7 +26,7 @@ PREFIX = "PLAYGROUND_"
 class Settings:
     """What this process was told to do. Options of another subcommand keep their defaults."""
 
-    command: Literal["serve", "chat", "models", "endpoint"] = "serve"
+    command: Command = "serve"
     backend: Literal["auto", "aws", "local"] = "auto"
     region: str | None = None
     profile: str | None = None

@@ -18,6 +18,7 @@ from providers import errors
 from providers.account import Account
 from providers.base import Json, ModelFamily, RuntimeClient
 from providers.cancellation import Cancellation, calling
+from providers.families import pieces
 from providers.model_ids import parse_model_id
 from providers.registry import Resolved, resolve
 from providers.service_errors import translate_errors
@@ -249,22 +250,17 @@ def _parse_json(data: bytes) -> Any:
 # --- usage and timing that travel outside the body --------------------------------------------------------------------
 
 
-def _count(value: Any) -> int | None:
-    """A token count; with guardrails the service sends some as floats (recorded by openllmetry)."""
-    return None if value is None else int(float(value))
-
-
 def _from_metrics(metrics: Mapping[str, Any] | None, *, told_usage: bool) -> Iterator[StreamEvent]:
     """`amazon-bedrock-invocationMetrics` of the last chunk: milliseconds and tokens, on the service's clock."""
     if metrics is None:
         return
     if not told_usage:
-        yield _usage(
-            metrics.get("inputTokenCount"),
-            metrics.get("outputTokenCount"),
-            metrics.get("cacheReadInputTokenCount"),
-            metrics.get("cacheWriteInputTokenCount"),
-            raw=metrics,
+        yield pieces.usage(
+            metrics,
+            input_tokens="inputTokenCount",
+            output_tokens="outputTokenCount",
+            cache_read=("cacheReadInputTokenCount",),
+            cache_write=("cacheWriteInputTokenCount",),
         )
     yield ServerTiming(
         latency_s=_seconds(metrics.get("invocationLatency")), first_byte_s=_seconds(metrics.get("firstByteLatency"))
@@ -276,28 +272,25 @@ def _from_headers(headers: Mapping[str, str], *, told_usage: bool) -> Iterator[S
     prefix = "x-amzn-bedrock-"
     told = {name.removeprefix(prefix): value for name, value in headers.items() if name.startswith(prefix)}
     if not told_usage and "output-token-count" in told:
-        yield _usage(
-            told.get("input-token-count"),
-            told["output-token-count"],
-            told.get("cache-read-input-token-count"),
-            told.get("cache-write-input-token-count"),
-            raw=told,
+        counted = pieces.usage(
+            {name: _number(value) for name, value in told.items()},
+            input_tokens="input-token-count",
+            output_tokens="output-token-count",
+            cache_read=("cache-read-input-token-count",),
+            cache_write=("cache-write-input-token-count",),
         )
+        yield dataclasses.replace(counted, raw=told)
     if "invocation-latency" in told:
         yield ServerTiming(latency_s=_seconds(told["invocation-latency"]))
 
 
-def _usage(fresh: Any, output: Any, cache_read: Any, cache_write: Any, *, raw: Mapping[str, Any]) -> Usage:
-    """Bedrock's input count leaves cached tokens out; ours has them in."""
-    read, written, new = _count(cache_read), _count(cache_write), _count(fresh)
-    return Usage(
-        input_tokens=None if new is None else new + (read or 0) + (written or 0),
-        output_tokens=_count(output),
-        cache_read_tokens=read,
-        cache_write_tokens=written,
-        raw=raw,
-    )
+def _number(value: Any) -> float | None:
+    """A number that may travel as text; `None` for what is none."""
+    with contextlib.suppress(TypeError, ValueError):
+        return float(value)
+    return None
 
 
 def _seconds(milliseconds: Any) -> float | None:
-    return None if milliseconds is None else float(milliseconds) / 1000
+    number = _number(milliseconds)
+    return None if number is None else number / 1000

@@ -61,9 +61,6 @@ class RetryPolicy:
         return self.rng.uniform(0, min(self.cap_s, base * 2 ** (attempt - 1)))
 
 
-NO_RETRY = RetryPolicy(attempts=1)
-
-
 class RetryingProvider:
     """A provider that keeps trying under a policy. `sleep` is used where no canceller can be waited on."""
 

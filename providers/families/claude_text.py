@@ -18,7 +18,6 @@ from providers.types import (
     Completion,
     GenerationRequest,
     Message,
-    MessageStop,
     Range,
     StopReason,
     StreamEvent,
@@ -111,15 +110,7 @@ class ClaudeText:
 
     def write_stream(self, events: Iterable[StreamEvent]) -> Iterator[dict[str, Any]]:
         """One chunk per piece, and an empty last one with the reason."""
-        stop: MessageStop | None = None
-        for event in events:
-            match event:
-                case TextDelta(text):
-                    yield _chunk(text, None)
-                case MessageStop():
-                    stop = event
-        if stop is not None:
-            yield _chunk("", stop.reason)
+        return pieces.write_chunks(events, _chunk)
 
 
 def _read(chunks: Iterator[Json]) -> Iterator[StreamEvent]:

@@ -103,15 +103,13 @@ class Cohere:
 
     def write_stream(self, events: Iterable[StreamEvent]) -> Iterator[dict[str, Any]]:
         """One chunk per piece, and a last one that says that it is finished."""
-        stop: MessageStop | None = None
-        for event in events:
-            match event:
-                case TextDelta(text):
-                    yield {"text": text, "is_finished": False, "index": 0}
-                case MessageStop():
-                    stop = event
-        if stop is not None:
-            yield {"is_finished": True, "index": 0, "finish_reason": _word(stop.reason)}
+        return pieces.write_chunks(events, _chunk)
+
+
+def _chunk(text: str, reason: StopReason | None) -> dict[str, Any]:
+    if reason is None:
+        return {"text": text, "is_finished": False, "index": 0}
+    return {"is_finished": True, "index": 0, "finish_reason": _word(reason)}
 
 
 def _read(chunks: Iterator[Json]) -> Iterator[StreamEvent]:

@@ -10,7 +10,7 @@ import functools
 import itertools
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from providers.errors import DecodeError, ProviderError
@@ -213,6 +213,22 @@ def write_usage(
         cache_write: used.cache_write_tokens,
     }
     return {name: count for name, count in counts.items() if count is not None}
+
+
+def write_chunks(
+    events: Iterable[StreamEvent], chunk: Callable[[str, StopReason | None], dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """One `chunk(text, None)` a piece, and `chunk("", reason)` last: for shapes without a place for reasoning, and
+    whose usage travels outside the body. The last one waits for the end, so that metrics can ride on it."""
+    stop: MessageStop | None = None
+    for event in events:
+        match event:
+            case TextDelta(text):
+                yield chunk(text, None)
+            case MessageStop():
+                stop = event
+    if stop is not None:
+        yield chunk("", stop.reason)
 
 
 def begun(events: Iterable[StreamEvent]) -> tuple[StreamEvent | None, Iterator[StreamEvent]]:

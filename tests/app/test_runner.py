@@ -19,7 +19,7 @@ from metrics.run_log import RunLog
 from providers.connect import Backends
 from providers.errors import ConfigurationError
 from providers.local.launch import LocalEndpoint
-from providers.retry import NO_RETRY, RetryPolicy
+from providers.retry import RetryPolicy
 from providers.types import GenerationRequest, InferenceConfig, Message
 from tests.wire import (
     WireServer,
@@ -181,7 +181,7 @@ def test_a_failed_run_is_a_row_too(far: Runner, wire: WireServer, run_log: RunLo
 
 def test_a_cut_answer_is_an_interrupted_row_with_its_text(far: Runner, wire: WireServer, run_log: RunLog) -> None:
     wire.reply_with(stream(text_frames("Hel", "lo"), hang_up))
-    last = ended(far.start(ask(QWEN), RunLabels(mode="stream"), policy=NO_RETRY))
+    last = ended(far.start(ask(QWEN), RunLabels(mode="stream"), policy=RetryPolicy(attempts=1)))
     assert (last.state, last.text) == ("failed", "Hello")
     row = only_row(run_log)
     assert (row.status, row.response, row.finish_reasons) == ("interrupted", "Hello", ())

@@ -99,6 +99,20 @@ def test_usage_comes_from_the_headers_where_the_body_has_none(wire: WireServer, 
     assert start.body == {"generation": "Hey", "stop_reason": "stop"}
 
 
+def test_headers_that_are_no_numbers_are_unknown_and_not_a_failure(wire: WireServer, provider: BedrockProvider) -> None:
+    headers = {
+        "x-amzn-bedrock-input-token-count": "11.0",
+        "x-amzn-bedrock-output-token-count": "many",
+        "x-amzn-bedrock-invocation-latency": "soon",
+    }
+    wire.reply_with(document({"generation": "Hey", "stop_reason": "stop"}, headers))
+    done = accumulate(provider.invoke(ask("us.meta.llama3-3-70b-instruct-v1:0", api="auto")))
+    assert done.usage is not None
+    assert (done.usage.input_tokens, done.usage.output_tokens) == (11, None)
+    assert done.usage.raw["output-token-count"] == "many"
+    assert done.server_timing == ServerTiming(latency_s=None)
+
+
 def test_a_complete_answer_is_one_piece(wire: WireServer, provider: BedrockProvider) -> None:
     body = {
         "output": {"message": {"role": "assistant", "content": [{"text": "All at once."}]}},
