@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from app import __version__
 from metrics.pricing import Price, price
-from metrics.record import Mode, RunRecord, RunStatus, chunks_since, timestamp
+from metrics.record import Mode, Phase, RunRecord, RunStatus, chunks_since, timestamp
 from metrics.timing import Kind, TokenCounts, flags, measure
 from metrics.tokens import ESTIMATOR_VERSION, TokenEstimator, text_size
 from providers.errors import ProviderError
@@ -28,8 +28,12 @@ class RunLabels:
     mode: Mode
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     conversation_id: str | None = None
+    comparison_id: str | None = None
+    experiment_id: str | None = None
     pair_id: str | None = None
     order_in_pair: int | None = None
+    phase: Phase | None = None
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +93,7 @@ def make_record(
         **_asked(request),
         **_told(completion, usage),
         **_failed(ending),
-        run_id=labels.run_id,
-        pair_id=labels.pair_id,
-        order_in_pair=labels.order_in_pair,
-        conversation_id=labels.conversation_id,
-        mode=labels.mode,
+        **dataclasses.asdict(labels),
         request_stream=labels.mode == "stream",
         status=ending.status,
         started_at=timestamp(ending.started_at),

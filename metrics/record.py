@@ -18,6 +18,7 @@ from metrics.timing import Chunks
 
 Mode = Literal["sync", "stream"]
 RunStatus = Literal["completed", "interrupted", "cancelled", "failed"]
+Phase = Literal["warmup", "measure"]
 
 SCHEMA_VERSION = "1"
 
@@ -49,7 +50,7 @@ class RunRecord:
     status: RunStatus = field(metadata=column("bench.status"))
     mode: Mode = field(metadata=column("bench.mode"))
     order_in_pair: int | None = field(default=None, metadata=column("bench.order_in_pair"))
-    phase: Literal["warmup", "measure"] | None = field(default=None, metadata=column("bench.phase"))
+    phase: Phase | None = field(default=None, metadata=column("bench.phase"))
     seed: int | None = field(default=None, metadata=column("bench.seed"))
     started_at: str = field(metadata=column("bench.started_at"))
     backend: Literal["aws", "local"] = field(metadata=column("bench.backend"))

@@ -19,6 +19,8 @@ TITLE = "Streaming playground"
 MAX_EVENTS = 128
 """How many events of all pages together may run at once; each answer that is being watched is one."""
 ASSETS = Path(__file__).with_name("assets")
+STYLES = ("playground.css",)
+SCRIPTS = ("playground.js",)
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Liberation Mono", "monospace")
 
@@ -48,11 +50,11 @@ def build_page(services: Services) -> gr.Blocks:
 
 def page_options() -> dict[str, Any]:
     """Theme, style and script: in Gradio 6 these are arguments of `mount_gradio_app`."""
-    script = (ASSETS / "playground.js").read_text("utf-8")
+    scripts = "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS)
     return {
         "theme": theme(),
-        "css": (ASSETS / "playground.css").read_text("utf-8"),
-        "head": f"<script>\n{script}\n</script>",
+        "css": "\n".join((ASSETS / name).read_text("utf-8") for name in STYLES),
+        "head": f"<script>\n{scripts}\n</script>",
     }
 
 
