@@ -5,9 +5,7 @@ Shared by threads. No connection is held between calls. Where the log lies is th
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
 from dataclasses import fields
 from types import TracebackType
 from typing import Any, Self, cast
@@ -15,12 +13,14 @@ from typing import Any, Self, cast
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from metrics.database import Database, RunLogError, translate_errors
+from metrics.experiment_log import ExperimentLog, StoredExperiment, Vote
 from metrics.migrations import upgrade
 from metrics.record import BULKY, COLUMNS, Mode, RunRecord, RunStatus, plain
-from metrics.run_table import RunLogError, open_engine, runs, translate_errors
+from metrics.run_table import runs
 from metrics.tokens import Script, TextSize
 
-__all__ = ["RunLog", "RunLogError"]
+__all__ = ["RunLog", "RunLogError", "StoredExperiment", "Vote"]
 
 UNCLEAN_FLAGS = frozenset({"reasoning", "retried", "no_visible"})
 _ALL = tuple(runs.c[attribute] for attribute in COLUMNS)
@@ -34,11 +34,10 @@ class RunLog:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
-        # One connection serves a database in memory, so its threads take turns; a file has a pool.
-        self._turn = threading.RLock() if isinstance(self._engine.pool, sa.StaticPool) else nullcontext()
+        self._database = Database(url)
+        self._experiments = ExperimentLog(self._database)
         with translate_errors("opened"):
-            upgrade(self._engine)
+            upgrade(self._database.engine)
 
     def __enter__(self) -> Self:
         return self
@@ -48,17 +47,17 @@ class RunLog:
 
     def close(self) -> None:
         """Closes all connections."""
-        self._engine.dispose()
+        self._database.close()
 
     def add(self, record: RunRecord) -> bool:
         """Writes one row. False where the run was there already: the first row stands."""
         values = {attribute: plain(getattr(record, attribute)) for attribute in COLUMNS}
         with translate_errors("written"):
             try:
-                with self._writing() as connection:
+                with self._database.writing() as connection:
                     connection.execute(sa.insert(runs).values(values))
             except IntegrityError:
-                with self._reading() as connection:
+                with self._database.reading() as connection:
                     if connection.execute(sa.select(runs.c.id).where(runs.c.run_id == values["run_id"])).first():
                         return False
                 raise
@@ -85,7 +84,7 @@ class RunLog:
     def count(self, *, model_id: str | None = None, mode: Mode | None = None, status: RunStatus | None = None) -> int:
         """How many runs fit."""
         query = sa.select(sa.func.count()).select_from(runs).where(*_conditions(model_id, mode, status))
-        with translate_errors("read"), self._reading() as connection:
+        with self._database.reading() as connection:
             return connection.execute(query).scalar_one()
 
     def pairs(self, limit: int = 100) -> list[tuple[RunRecord, RunRecord]]:
@@ -106,6 +105,14 @@ class RunLog:
             modes = members.pop(record.pair_id, {})
             members[record.pair_id] = {**modes, record.mode: record}
         return [(modes["sync"], modes["stream"]) for modes in reversed(members.values())]
+
+    def of_experiment(self, experiment_id: str, *, bulky: bool = False) -> list[RunRecord]:
+        """The runs of an experiment, oldest first, warm-up included. `bulky`: with chunks and progress trace."""
+        return self._together(runs.c.experiment_id == experiment_id, bulky=bulky)
+
+    def of_comparison(self, comparison_id: str, *, bulky: bool = False) -> list[RunRecord]:
+        """The runs of a comparison, oldest first. `bulky`: with chunks and progress trace."""
+        return self._together(runs.c.comparison_id == comparison_id, bulky=bulky)
 
     def finished_lengths(self, limit: int = 1000) -> list[tuple[str, Mode, str | None, int, bool]]:
         """Completed answers, oldest first, as `LengthHistory.add` takes them: model id, mode, system prompt, visible
@@ -131,23 +138,45 @@ class RunLog:
             if UNCLEAN_FLAGS.isdisjoint(flags)
         ]
 
+    # --- experiments and votes ---
+
+    def save_experiment(self, experiment: StoredExperiment) -> None:
+        """Writes an experiment, or writes it anew."""
+        self._experiments.save(experiment)
+
+    def experiment(self, experiment_id: str) -> StoredExperiment | None:
+        """The experiment of this id."""
+        return self._experiments.find(experiment_id)
+
+    def experiments(self, limit: int = 50) -> list[StoredExperiment]:
+        """The newest experiments, newest first."""
+        return self._experiments.newest(limit)
+
+    def pin(self, experiment_id: str, *, pinned: bool = True) -> bool:
+        """Marks an experiment to be kept in view. False where there is none of this id."""
+        return self._experiments.pin(experiment_id, pinned=pinned)
+
+    def add_vote(self, vote: Vote) -> bool:
+        """Writes a vote. False where the comparison has one: the first stands."""
+        return self._experiments.add_vote(vote)
+
+    def votes(self) -> list[Vote]:
+        """All votes, oldest first."""
+        return self._experiments.votes()
+
+    # --- reading ---
+
+    def _together(self, condition: sa.ColumnElement[bool], *, bulky: bool) -> list[RunRecord]:
+        query = sa.select(*(_ALL if bulky else _LIGHT)).where(condition)
+        return self._records(query.order_by(runs.c.started_at, runs.c.id))
+
     def _records(self, query: sa.Select[*tuple[Any, ...]]) -> list[RunRecord]:
-        with translate_errors("read"), self._reading() as connection:
+        with self._database.reading() as connection:
             return [_record(row) for row in connection.execute(query).mappings()]
 
     def _rows(self, query: sa.Select[*tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        with translate_errors("read"), self._reading() as connection:
+        with self._database.reading() as connection:
             return [tuple(row) for row in connection.execute(query)]
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with self._turn, self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        with self._turn, self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-            yield connection
 
 
 def _conditions(model_id: str | None, mode: Mode | None, status: RunStatus | None) -> list[sa.ColumnElement[bool]]:

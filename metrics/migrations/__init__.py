@@ -9,9 +9,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from metrics.run_table import RunLogError
+from metrics.database import RunLogError
 
-HEAD = "0001"
+HEAD = "0002"
 LOCK_KEY = 7_203_611
 """An arbitrary number that stands for this upgrade among PostgreSQL's advisory locks."""
 

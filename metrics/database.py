@@ -1,0 +1,127 @@
+"""The database under the run log: an engine for any URL, SQLite tuned for several writers, errors as sentences.
+
+What stands in it: `run_table.py`. Shared by threads. No connection is held between calls.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
+
+BUSY_TIMEOUT_MS = 5000
+
+
+class RunLogError(RuntimeError):
+    """The run log could not be opened, read or written. The message is a sentence for the person."""
+
+
+class Database:
+    """An open database. Raises `RunLogError` where `url` is none, its driver is missing, or the file cannot be made."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = open_engine(url)
+        # One connection serves a database in memory, so its threads take turns; a file has a pool.
+        self._turn = threading.RLock() if isinstance(self.engine.pool, sa.StaticPool) else nullcontext()
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to read from. Raises `RunLogError` for what goes wrong inside."""
+        with translate_errors("read"), self._turn, self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A connection in a transaction that is kept where nothing is raised. The errors are SQLAlchemy's: some mean
+        something to the writer, who translates the others."""
+        engine = self.engine.execution_options(writes=True)
+        with self._turn, engine.begin() as connection:
+            yield connection
+
+
+def open_engine(url: str) -> sa.Engine:
+    """An engine for `url`. A SQLite file is made first, readable by its owner alone. Errors and logs of the engine do
+    not show parameters, because these hold people's prompts.
+
+    Raises `RunLogError` where the URL is none, its driver is missing, or the file cannot be made.
+    """
+    try:
+        parsed = sa.make_url(url)
+        is_sqlite = parsed.get_backend_name() == "sqlite"
+        in_memory = is_sqlite and parsed.database in (None, "", ":memory:")
+        if in_memory:
+            threads = {"check_same_thread": False}
+            engine = sa.create_engine(parsed, hide_parameters=True, poolclass=sa.StaticPool, connect_args=threads)
+        else:
+            engine = sa.create_engine(parsed, hide_parameters=True)
+    except (ArgumentError, ImportError) as exc:
+        raise RunLogError(f"The run log's address cannot be used: {exc}") from exc
+    if is_sqlite:
+        if not in_memory:
+            _make_private_file(Path(str(parsed.database)))
+        _tune_sqlite(engine)
+    return engine
+
+
+@contextmanager
+def translate_errors(doing: str) -> Iterator[None]:
+    """Turns SQLAlchemy's errors into `RunLogError`, without the statement."""
+    try:
+        yield
+    except StatementError as exc:
+        raise RunLogError(f"The run log could not be {doing}: {exc.orig}") from exc
+    except (SQLAlchemyError, OverflowError) as exc:  # the second: SQLite's driver, on integers beyond 64 bits
+        raise RunLogError(f"The run log could not be {doing}: {exc}") from exc
+
+
+def _make_private_file(path: Path) -> None:
+    """SQLite itself would make the file readable by everybody; its -wal and -shm files follow the file's mode."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as exc:
+        raise RunLogError(f"The run log could not be opened: {exc.strerror}: {path}") from exc
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Two processes that switch a new file at once lock each other out, and SQLite does not apply its timeout there."""
+    for wait_s in (*[0.02] * (BUSY_TIMEOUT_MS // 20), None):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as exc:
+            if wait_s is None or exc.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(wait_s)
+        else:
+            return
+
+
+def _tune_sqlite(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # `on_begin` begins transactions, the driver does not
+        try:
+            connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+            _switch_to_wal(connection)
+            connection.execute("PRAGMA synchronous=NORMAL")
+        except sqlite3.Error as exc:  # SQLAlchemy does not wrap what happens in here
+            raise RunLogError(f"The run log could not be opened: {exc}") from exc
+
+    @sa.event.listens_for(engine, "begin")
+    def on_begin(connection: sa.Connection) -> None:
+        # A deferred transaction that reads and then writes fails at once when another one wrote in between, whatever
+        # the timeout; an immediate one waits for its turn.
+        immediate = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
