@@ -31,7 +31,7 @@ from metrics.run_log import RunLogError
 from metrics.tables import to_csv
 from providers.errors import InvalidValueError, ProviderError
 from providers.retry import RetryPolicy
-from providers.types import GenerationRequest, InferenceConfig, Message
+from providers.types import Api, GenerationRequest, InferenceConfig, Message
 
 STATUSES: Mapping[str, int] = {
     "InvalidValueError": 400,
@@ -73,6 +73,8 @@ class GenerateBody(BaseModel):
     stop_sequences: list[str] = []
     stream: bool = False
     resume: Literal["auto", "off"] = "auto"
+    family: str | None = Field(None, description="The wire shape of an id that does not tell its model.")
+    api: Api = Field("auto", description="`converse` asks any model without knowing its family.")
 
 
 def build_api(services: Services, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
@@ -137,6 +139,8 @@ def _router(services: Services) -> APIRouter:
         stop_sequences: Annotated[list[str] | None, Query()] = None,
         stream: bool = True,
         resume: Literal["auto", "off"] = "auto",
+        family: str | None = None,
+        api: Api = "auto",
     ) -> Response:
         body = GenerateBody(
             prompt=prompt,
@@ -149,6 +153,8 @@ def _router(services: Services) -> APIRouter:
             stop_sequences=stop_sequences or [],
             stream=stream,
             resume=resume,
+            family=family,
+            api=api,
         )
         return await _answer(services, streams, body, request)
 
@@ -241,6 +247,8 @@ def _request(services: Services, body: GenerateBody) -> GenerationRequest:
             top_p=body.top_p,
             stop_sequences=tuple(body.stop_sequences),
         ),
+        family=body.family,
+        api=body.api,
     )
 
 

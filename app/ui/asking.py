@@ -14,19 +14,23 @@ from app.conversations import Conversation, TurnMode
 from metrics.tokens import TokenEstimator
 from providers.errors import InvalidValueError, UnknownModelError
 from providers.model_ids import parse_model_id
-from providers.registry import resolve
+from providers.registry import FAMILIES, resolve
 from providers.types import Api, Capabilities, GenerationRequest, InferenceConfig, Message
 from providers.validation import clean_text, is_blank
 
 MAX_PROMPT_CHARS = 100_000
 TOKENS_PER_MESSAGE = 5
 """What a template adds around each message, about."""
+AUTOMATIC = "auto"
+CONVERSE = "converse"
+SHAPES = (AUTOMATIC, *sorted(family.name for family in FAMILIES))
+"""What an id that does not tell its model can be asked as: by itself, or in the shape of a family; Converse is one."""
 MODES: dict[str, TurnMode] = {"Stream": "stream", "Complete": "sync", "Both": "both"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """The widgets' values. `None` for a number leaves it to the model."""
+    """The widgets' values. `None` for a number leaves it to the model. `shape` is one of `SHAPES`."""
 
     prompt: str
     model_id: str
@@ -35,9 +39,10 @@ class Form:
     top_p: Any = None
     system: str | None = None
     mode: TurnMode = "stream"
+    shape: str = AUTOMATIC
 
     @classmethod
-    def read(cls, values: Sequence[Any], *, prompt: str | None = None) -> Form:
+    def read(cls, values: Sequence[Any], *, prompt: str | None = None, shape: Any = AUTOMATIC) -> Form:
         """From the values of prompt, model, temperature, max tokens, top-p, system prompt and mode, in this order.
         `prompt` takes the place of the one in the box. Raises `InvalidValueError`."""
         box, model_id, temperature, max_tokens, top_p, system, mode = values
@@ -52,6 +57,7 @@ class Form:
             top_p=read_number(top_p),
             system=system or None,
             mode=read_mode(mode),
+            shape=shape if shape in SHAPES else AUTOMATIC,
         )
 
 
@@ -74,26 +80,39 @@ def read_number(value: Any) -> Any:
         return value
 
 
-def known_model(model_id: str) -> tuple[Capabilities, Api]:
-    """What is known of a model, and how it is asked. An id with a vendor that nobody here knows is asked over Converse,
-    which needs no knowledge of the vendor. Raises `UnknownModelError`."""
+def known_model(model_id: str, shape: str = AUTOMATIC) -> tuple[Capabilities, Api]:
+    """What is known of a model, and over which API it is asked. An id with a vendor that nobody here knows is asked
+    over Converse, which needs no knowledge of the vendor. Raises `UnknownModelError`."""
+    if shape == CONVERSE:
+        return resolve(model_id, api="converse").capabilities, "converse"
+    if shape != AUTOMATIC:
+        return resolve(model_id, family=shape).capabilities, "auto"
     try:
         return resolve(model_id).capabilities, "auto"
     except UnknownModelError:
         if "." not in model_id or parse_model_id(model_id).opaque:
             raise UnknownModelError(
-                f"{model_id} is no model that is known here. Choose one from the list, or type the full id or ARN of "
-                "a model on Bedrock."
+                f"{model_id} is no model that is known here. Choose one from the list, type the full id or ARN of a "
+                "model on Bedrock, or say under Model how it is to be asked."
             ) from None
         return resolve(model_id, api="converse").capabilities, "converse"
 
 
-def capabilities_of(model_id: str) -> Capabilities | None:
+def capabilities_of(model_id: str, shape: str = AUTOMATIC) -> Capabilities | None:
     """What is known of a model; `None` for an id that names no model."""
     try:
-        return known_model(model_id.strip())[0]
+        return known_model(model_id.strip(), shape)[0]
     except (UnknownModelError, InvalidValueError):
         return None
+
+
+def tells_its_model(model_id: str) -> bool:
+    """Whether an id says by itself which family speaks for it. The ARN of an application profile, a custom or an
+    imported model does not, nor does the name of a vendor that is not known here."""
+    try:
+        return not parse_model_id(model_id.strip()).opaque and resolve(model_id.strip()) is not None
+    except UnknownModelError:
+        return False
 
 
 def make_request(
@@ -104,7 +123,7 @@ def make_request(
     Raises `InvalidValueError` and `UnknownModelError`, whose sentences say what to change.
     """
     _check_prompt(form)
-    capabilities, api = known_model(form.model_id)
+    capabilities, api = known_model(form.model_id, form.shape)
     earlier = conversation.messages_before(replacing)
     fitting = _that_fit(form, earlier, capabilities, estimator)
     notices = _left_out(len(earlier) - len(fitting), len(earlier), form.model_id, capabilities)
@@ -120,8 +139,9 @@ def make_request(
             max_tokens=form.max_tokens,
         ),
         api=api,
+        family=None if form.shape in (AUTOMATIC, CONVERSE) else form.shape,
     )
-    if api == "converse":
+    if api == "converse" and form.shape == AUTOMATIC:
         notices = (f"{form.model_id} is not known here; it is asked over Converse.", *notices)
     return request, notices
 

@@ -55,7 +55,7 @@ class View:
 def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, labels: Labels) -> Any:
     """Places the tab where it is called, and wires it. Gives the event that asks, for others to follow it."""
     widgets, asking = place_chat(), _Asking(services, labels)
-    form = [widgets.key, widgets.prompt, *settings.inputs]
+    form = [widgets.key, settings.shape, widgets.prompt, *settings.inputs]
     shown = [widgets.history, widgets.live, widgets.strip, widgets.problem, widgets.prompt, settings.mode]
     asked = gr.on(
         [widgets.send.click, widgets.prompt.submit, widgets.history.submit],
@@ -70,7 +70,11 @@ def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, lab
     widgets.stop.click(asking.stop, [widgets.key], None, queue=False, **PRIVATE)
     widgets.clear.click(asking.clear, [widgets.key], shown, queue=False, **PRIVATE)
     gr.on(
-        [widgets.view_request.expand, widgets.prompt.blur, *(widget.change for widget in settings.inputs)],
+        [
+            widgets.view_request.expand,
+            widgets.prompt.blur,
+            *(widget.change for widget in (settings.shape, *settings.inputs)),
+        ],
         asking.view,
         form,
         [widgets.request],
@@ -180,8 +184,9 @@ class _Asking:
         """The call that Send would make now."""
         backends = self._services.backends
         try:
-            form = Form.read(values)
-            asked = form if form.prompt.strip() else Form.read(values, prompt="(your prompt)")
+            shape, *widgets = values
+            form = Form.read(widgets, shape=shape)
+            asked = form if form.prompt.strip() else Form.read(widgets, prompt="(your prompt)", shape=shape)
             request, _ = make_request(asked, self._services.conversations.open(key), self._services.runner.estimator)
             call = backends.provider_for(form.model_id).prepare(request, stream=form.mode != "sync")
             return request_html(call, backends.status_of(form.model_id), also_complete=form.mode == "both")
@@ -222,11 +227,13 @@ def _number(value: Any) -> int | None:
 
 def _form(conversation: Conversation, data: Mapping[str, Any], values: tuple[Any, ...], replacing: int | None) -> Form:
     """The widgets' values, with the prompt and mode of a sample, an edited question, or the one that is asked again."""
-    values = (*values[:-1], data["mode"]) if data.get("mode") in MODES else values
+    shape, *widgets = values
+    if data.get("mode") in MODES:
+        widgets[-1] = data["mode"]
     prompt = data.get("prompt")
     if prompt is None and replacing is not None:
         turn: Turn | None = conversation.turn(replacing)
         if turn is None:
             raise InvalidValueError("That question is no longer in this conversation.", field="prompt")
         prompt = turn.question
-    return Form.read(values, prompt=prompt if isinstance(prompt, str) else None)
+    return Form.read(widgets, prompt=prompt if isinstance(prompt, str) else None, shape=shape)

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from app.services import Services
-from app.ui.asking import MODES, capabilities_of
+from app.ui.asking import AUTOMATIC, MODES, SHAPES, capabilities_of, tells_its_model
 from app.ui.escaping import escape
 from providers.types import Capabilities, ModelInfo, Range
 
@@ -20,9 +20,11 @@ MODE_INFO = "Both asks once complete and once streamed, one after the other"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsPanel:
-    """The widgets, for events to read; `note` tells what to know of the chosen model."""
+    """The widgets, for events to read; `note` tells what to know of the chosen model. `shape` is there only for an id
+    that does not tell its model."""
 
     note: gr.HTML
+    shape: gr.Dropdown
     model: gr.Dropdown
     temperature: gr.Slider
     max_tokens: gr.Number
@@ -40,11 +42,20 @@ def build_settings(page: gr.Blocks, services: Services) -> SettingsPanel:
     """Places the widgets where it is called, and lets them follow the model."""
     panel = _place(services)
     event: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
-    page.load(lambda: gr.update(choices=choices(services)), None, [panel.model], **event)
-    panel.model.change(
+    page.load(
+        lambda chosen: gr.update(choices=choices(services), value=chosen),
+        [panel.model],
+        [panel.model],
+        js="(model) => [window.playground.chosen(model)]",
+        preprocess=False,
+        **event,
+    )
+    panel.model.change(None, [panel.model], None, js="(model) => { window.playground.choose(model); }")
+    gr.on(
+        [panel.model.change, panel.shape.input],
         _follow,
-        [panel.model, panel.temperature],
-        [panel.note, panel.temperature, panel.max_tokens, panel.top_p],
+        [panel.model, panel.shape, panel.temperature],
+        [panel.note, panel.shape, panel.temperature, panel.max_tokens, panel.top_p],
         preprocess=False,
         trigger_mode="always_last",
         **event,
@@ -68,6 +79,14 @@ def _place(services: Services) -> SettingsPanel:
                 info="From the list, or any model id or ARN",
                 allow_custom_value=True,
                 elem_id="model",
+            ),
+            shape=gr.Dropdown(
+                [("Automatic", AUTOMATIC), *((f"As {shape}", shape) for shape in SHAPES[1:])],
+                value=AUTOMATIC,
+                label="Asked as",
+                info="This id does not tell its model. Automatic: what the account says is behind it, else Converse",
+                visible=False,
+                elem_id="family",
             ),
             note=gr.HTML(model_note(default, known), elem_id="model-note", apply_default_css=False),
             temperature=gr.Slider(**temperature_of(known), step=0.05, label="Temperature", elem_id="temperature"),
@@ -93,15 +112,18 @@ def _place(services: Services) -> SettingsPanel:
         )
 
 
-def _follow(model_id: Any, temperature_now: Any) -> tuple[Any, ...]:
-    """Note, temperature, max tokens and top-p for the model that was chosen."""
-    chosen = model_id if isinstance(model_id, str) else ""
-    facts = capabilities_of(chosen) if chosen else None
+def _follow(model_id: Any, shape: Any, temperature_now: Any) -> tuple[Any, ...]:
+    """Note, shape, temperature, max tokens and top-p for the model that was chosen."""
+    chosen = model_id.strip() if isinstance(model_id, str) else ""
+    asks_shape = bool(chosen) and not tells_its_model(chosen)
+    asked_as = shape if asks_shape and shape in SHAPES else AUTOMATIC
+    facts = capabilities_of(chosen, asked_as) if chosen else None
     temperature = temperature_of(facts, temperature_now)
     if temperature.get("value") == temperature_now:
         del temperature["value"]  # the box may have been typed in since this was sent
     return (
         model_note(chosen, facts),
+        gr.update(visible=asks_shape, value=asked_as),
         gr.update(**temperature),
         gr.update(info=max_tokens_info(facts)),
         gr.update(**top_p_of(facts)),
@@ -152,7 +174,8 @@ def max_tokens_info(capabilities: Capabilities | None) -> str:
 def model_note(model_id: str, capabilities: Capabilities | None) -> str:
     """What a person should know of the model before asking it."""
     if capabilities is None:
-        words = "This is no model that is known here: type a full id or ARN, or choose one." if model_id else ""
+        words = "This is no model that is known here: type a full id or ARN, choose one, or say how to ask it."
+        words = words if model_id else ""
         return f'<p class="note">{words}</p>' if words else ""
     said = []
     if capabilities.context_tokens:

@@ -397,3 +397,23 @@ def test_the_status_tells_each_attempt(far: str, wire: WireServer) -> None:
     told = [(data["state"], data["attempt"], data["of"]) for name, data in events if name == "status"]
     assert ("retrying", 2, 3) in told
     assert ("retrying", 3, 3) in told
+
+
+def test_an_arn_that_does_not_tell_its_model_is_asked_as_the_caller_says(far: str, wire: WireServer) -> None:
+    arn = "arn:aws:bedrock:us-east-1:111122223333:imported-model/abcdefghijkl"
+    wire.reply_with(document({"generation": "Yes.", "stop_reason": "stop"}))
+    answer = post(far, {"prompt": "Hi", "model_id": arn, "family": "llama"})
+    assert answer.json()["text"] == "Yes."
+    assert wire.asked[-1].operation == "invoke"
+    assert "prompt" in wire.asked[-1].body
+    refused = post(far, {"prompt": "Hi", "model_id": arn, "family": "lama"})
+    assert refused.status_code == 400
+    assert "family must be one of" in refused.json()["error"]
+
+
+def test_a_query_can_ask_over_converse(far: str, wire: WireServer) -> None:
+    wire.reply_with(stream([*text_frames("Yes."), *stop_frames()]))
+    asked = {"prompt": "Hi", "model_id": CLAUDE, "api": "converse"}
+    answer = httpx.get(far + "/api/generate", params=asked, timeout=10, trust_env=False)
+    assert events_of(answer.text)[-1][1]["done"] is True
+    assert wire.asked[-1].operation == "converse-stream"

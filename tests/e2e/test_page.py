@@ -181,3 +181,27 @@ def test_rows_outlive_a_server_that_was_killed(visitors: Any, tmp_path: Path) ->
         open_runs(chat.page)
         assert cells(chat.page, 1) == ["simulated.swift"]
         assert [row.prompt for row in server.rows()] == ["Remember me"]
+
+
+def test_an_arn_that_does_not_tell_its_model_can_be_asked_in_a_named_shape(far_chat: Chat) -> None:
+    chat, page = far_chat, far_chat.page
+    shape = page.locator("#family")
+    expect(shape).to_have_count(0)
+    chat.type_model("arn:aws:bedrock:us-east-1:111122223333:imported-model/abcdefghijkl")
+    expect(shape).to_be_visible()
+    chat.box.fill("Show me")
+    page.locator("#view-request button").click()
+    expect(page.locator("#request")).to_contain_text("client.converse_stream(")
+    shape.locator("input").click()
+    page.locator("ul[role=listbox] li", has_text="As llama").click()
+    expect(page.locator("#request")).to_contain_text("client.invoke_model_with_response_stream(")
+    chat.type_model("us.amazon.nova-lite-v1:0")
+    expect(shape).to_have_count(0)
+    expect(page.locator("#request")).to_contain_text("nova-lite")
+
+
+def test_the_chosen_model_is_there_after_a_reload(chat: Chat) -> None:
+    chat.choose(SWIFT)
+    chat.page.reload()
+    chat.ready()
+    expect(chat.page.locator("#model input")).to_have_value(re.compile("swift"))

@@ -30,6 +30,17 @@ window.playground = (() => {
   };
   const keep = (value) => store(KEY, value);
 
+  // --- the model that was chosen last, in this tab ---
+  const MODEL = "playground.model";
+  const choose = (model) => store(MODEL, model || undefined);
+  const chosen = (model) => {
+    try {
+      return sessionStorage.getItem(MODEL) || model;
+    } catch {
+      return model;
+    }
+  };
+
   // --- light and dark ---
   const isDark = () => document.body.classList.contains("dark");
   const showTheme = () => {
@@ -322,5 +333,5 @@ window.playground = (() => {
   }, { passive: true });
   window.matchMedia("(max-width: 860px)").addEventListener("change", (query) => showSettings(!query.matches));
 
-  return { key, keep, painted, actions, tab, download };
+  return { key, keep, choose, chosen, painted, actions, tab, download };
 })();

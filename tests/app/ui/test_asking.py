@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.conversations import Conversation
-from app.ui.asking import Form, capabilities_of, make_request, read_number
+from app.ui.asking import Form, capabilities_of, make_request, read_number, tells_its_model
 from metrics.tokens import TokenEstimator
 from providers.errors import InvalidValueError, UnknownModelError
 from providers.types import GenerationRequest
@@ -91,7 +91,7 @@ def test_a_model_must_be_chosen() -> None:
 
 
 def test_a_word_that_is_no_model_is_refused_in_the_page_s_own_words() -> None:
-    with pytest.raises(UnknownModelError, match="from the list, or type the full id"):
+    with pytest.raises(UnknownModelError, match="from the list, type the full id"):
         request(form(model="fragile"))
     assert capabilities_of("fragile") is None
 
@@ -128,3 +128,28 @@ def test_the_oldest_turns_are_left_out_when_the_context_is_full() -> None:
 
 def test_control_characters_do_not_travel() -> None:
     assert form("a\x00b\r\nc").prompt == "ab\nc"
+
+
+IMPORTED = "arn:aws:bedrock:us-east-1:111122223333:imported-model/abcdefghijkl"
+
+
+def test_an_arn_that_does_not_tell_its_model_is_asked_as_the_person_says() -> None:
+    values = ["Why?", IMPORTED, 0.7, 512, "", "", "Stream"]
+    for shape, family, api in (("auto", None, "auto"), ("llama", "llama", "auto"), ("converse", None, "converse")):
+        made, _ = request(Form.read(values, shape=shape))
+        assert (made.family, made.api) == (family, api)
+
+
+def test_only_an_id_that_does_not_tell_its_model_asks_for_a_shape() -> None:
+    assert tells_its_model(NOVA)
+    assert tells_its_model(LOCAL)
+    assert not tells_its_model(IMPORTED)
+    assert not tells_its_model("newvendor.model-v1:0")
+    assert not tells_its_model("nonsense")
+
+
+def test_a_name_without_a_vendor_can_be_asked_in_a_named_shape() -> None:
+    assert capabilities_of("nonsense") is None
+    assert capabilities_of("nonsense", "converse") is not None
+    with pytest.raises(UnknownModelError, match="how it is to be asked"):
+        request(form(model="nonsense"))
