@@ -12,33 +12,28 @@ Exits with 1 when a limit is missed.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import multiprocessing
-import socket
 import statistics
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.records import RunLabels
 from app.runner import Runner
+from benchmarks.scripted_server import scripted_server
 from metrics.run_log import RunLog
 from providers import BedrockClient
 from providers.clients import local_client
 from providers.connect import Backends
-from providers.local.event_stream import event_frame
 from providers.types import GenerationRequest, InferenceConfig, Message
 
 MODEL = "qwen.qwen3-32b-v1:0"
 CLIENT_LIMIT = 1.35
 WATCHED_LIMIT = 1.6
 FIRST_TEXT_LIMIT_MS = 1.5
-WORDS = ("The ", "sea ", "is ", "calm ", "to", "-night, ", "the ", "tide ", "is ", "full. ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,65 +42,6 @@ class Cost:
 
     cpu_us: float
     first_text_ms: float
-
-
-# --- the scripted server, in its own process --------------------------------------------------------------------------
-
-
-def _play(listener: socket.socket, tokens: int, per_second: float) -> None:
-    frames = [
-        event_frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": WORDS[i % len(WORDS)]}})
-        for i in range(tokens)
-    ]
-    usage = {"inputTokens": 9, "outputTokens": tokens, "totalTokens": tokens + 9}
-    closing = [
-        event_frame("messageStop", {"stopReason": "end_turn"}),
-        event_frame("metadata", {"usage": usage, "metrics": {"latencyMs": 1}}),
-    ]
-    while True:
-        sock, _ = listener.accept()
-        threading.Thread(target=_serve, args=(sock, frames, closing, per_second), daemon=True).start()
-
-
-def _serve(sock: socket.socket, frames: list[bytes], closing: list[bytes], per_second: float) -> None:
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    with sock, sock.makefile("rb") as reader, contextlib.suppress(OSError):
-        while reader.readline() != b"":
-            length = 0
-            while (line := reader.readline().strip()) != b"":
-                name, _, value = line.partition(b":")
-                length = int(value) if name.lower() == b"content-length" else length
-            reader.read(length)
-            _answer(sock, frames, closing, per_second)
-
-
-def _answer(sock: socket.socket, frames: list[bytes], closing: list[bytes], per_second: float) -> None:
-    sock.sendall(
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
-    due = time.perf_counter() + 0.02
-    for frame in frames:
-        time.sleep(max(0.0, due - time.perf_counter()))
-        due += 1 / per_second
-        sock.sendall(f"{len(frame):x}\r\n".encode() + frame + b"\r\n")
-    for frame in closing:
-        sock.sendall(f"{len(frame):x}\r\n".encode() + frame + b"\r\n")
-    sock.sendall(b"0\r\n\r\n")
-
-
-@contextlib.contextmanager
-def scripted_server(tokens: int, per_second: float) -> Iterator[str]:
-    """The address of the server."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        process = multiprocessing.get_context("fork").Process(
-            target=_play, args=(listener, tokens, per_second), daemon=True
-        )
-        process.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            process.terminate()
-            process.join()
 
 
 # --- three readers ----------------------------------------------------------------------------------------------------
@@ -184,7 +120,7 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     with (
         tempfile.TemporaryDirectory() as folder,
-        scripted_server(given.tokens, given.per_second) as url,
+        scripted_server(given.tokens, given.per_second) as (url, _),
         RunLog(f"sqlite:///{Path(folder) / 'runs.db'}") as run_log,
     ):
         readers = {"bare": bare(local_client(url)), "client": ours(url), "watched": watched(url, run_log)}
