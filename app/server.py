@@ -20,7 +20,6 @@ from starlette.types import ASGIApp
 
 from app.api import build_api
 from app.guard import ANY_ADDRESS, Guard
-from app.runner import Runner
 from app.services import Services, close_services, open_services
 from app.settings import Settings
 from app.ui.page import build_page, page_options
@@ -67,13 +66,15 @@ class _Server(uvicorn.Server):
     """Stops the runs before it waits for their streams to end. Not in the signal's handler: that may interrupt the
     loop's thread while it holds the very locks that stopping needs."""
 
-    def __init__(self, config: uvicorn.Config, runner: Runner) -> None:
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
         super().__init__(config)
-        self._runner = runner
+        self._services = services
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends the runs, then the server."""
-        for run in self._runner.under_way():
+        """Ends the experiment and the runs, then the server."""
+        if self._services.experiments.current is not None:
+            self._services.experiments.current.cancel()
+        for run in self._services.runner.under_way():
             run.cancel()
         await super().shutdown(sockets)
 
@@ -101,7 +102,7 @@ def serve(settings: Settings) -> int:
     log.info("Backend %s: %s", status.backend, status.reason)
     if settings.open_browser:
         webbrowser.open(url)
-    _Server(config, services.runner).run(sockets=[listener])
+    _Server(config, services).run(sockets=[listener])
     return 0
 
 

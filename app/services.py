@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.conversations import Conversations
+from app.experiments import Experiments
 from app.runner import Runner
 from app.settings import Settings
 from metrics.run_log import RunLog
@@ -13,12 +14,13 @@ from providers.connect import Backends
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The runner, the backends it asks, the log it writes, and the conversations of the page."""
+    """The runner, the backends it asks, the log it writes, the conversations of the page, and the experiment."""
 
     runner: Runner
     backends: Backends
     run_log: RunLog
     conversations: Conversations
+    experiments: Experiments = field(default_factory=Experiments)
 
 
 def open_services(settings: Settings) -> Services:
@@ -35,7 +37,8 @@ def open_services(settings: Settings) -> Services:
 
 
 def close_services(services: Services) -> None:
-    """Stops the runs, then what they need."""
+    """Stops the experiment and the runs, then what they need."""
+    services.experiments.close()
     services.runner.close()
     services.backends.close()
     services.run_log.close()

@@ -1,0 +1,324 @@
+"""A paired experiment on its way: one thread that makes the planned calls one after the other, and snapshots for
+whoever watches. It belongs to the process and not to a page: a page that was closed finds it again.
+
+Every call goes through `Runner`, as any other, so that each leaves its row in the log. Nothing is ever tried again
+here: a call that failed voids its pair, and the pair is told as such.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any, Literal
+
+from app.experiment_cost import Meter, Pricing, Spend, check_cap
+from app.experiment_plan import ExperimentSettings, PlannedCall, checked, plan, request_of
+from app.live import RunUpdate
+from app.records import RunLabels, client_versions
+from app.run import Run
+from app.services import Services
+from metrics.experiment_log import StoredExperiment
+from metrics.pricing import price
+from metrics.record import RunRecord, timestamp
+from metrics.run_log import RunLogError
+from providers import errors
+from providers.retry import RetryPolicy
+from providers.types import GenerationRequest
+
+log = logging.getLogger(__name__)
+
+State = Literal["running", "done", "stopped", "capped", "failed"]
+"""`stopped`: by a person, or because the program ends. `capped`: the next pair might have passed the cost cap."""
+
+ONCE = RetryPolicy(attempts=1)
+LOOK_S = 0.25
+"""How often a watcher looks: a closed tab is noticed at the next look."""
+HOPELESS_AFTER = 6
+"""Failed calls of a model in a row after which it is given up; two where the same request cannot succeed."""
+_FINAL = frozenset(
+    {errors.RequestError.__name__, errors.ConfigurationError.__name__}
+    | {kind.__name__ for kind in errors.RequestError.__subclasses__()}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentUpdate:
+    """An experiment at one moment. `done` of `total` calls have ended or were given up; `left_s` is `None` until the
+    first one has ended. `now` is the call under way. `notices` are sentences about what went otherwise than planned,
+    `problem` says why there is no result."""
+
+    id: str
+    settings: ExperimentSettings
+    state: State
+    started_at: str
+    done: int
+    total: int
+    elapsed_s: float
+    left_s: float | None
+    now: PlannedCall | None
+    records: tuple[RunRecord, ...]
+    spend: Spend
+    notices: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state != "running"
+
+
+class Experiment:
+    """Made, then begun once. Raises from the constructor what is wrong with the settings, before anything is sent:
+    `InvalidValueError`, `UnknownModelError`, `ConfigurationError`."""
+
+    def __init__(
+        self,
+        services: Services,
+        settings: ExperimentSettings,
+        *,
+        pricing: Pricing = price,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.id = uuid.uuid4().hex
+        self.settings = checked(settings)
+        self._services = services
+        self._clock = clock
+        self._calls = [(call, request_of(call, self.settings, salt=self.id)) for call in plan(self.settings)]
+        self._meter = Meter(
+            lambda model_id: services.backends.status_of(model_id).region, services.runner.estimator, pricing
+        )
+        self._check()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._stop = threading.Event()
+        self._state: State = "running"
+        self._run: Run | None = None
+        self._now: PlannedCall | None = None
+        self._records: list[RunRecord] = []
+        self._notices: list[str] = []
+        self._problem = ""
+        self._given_up: set[str] = set()
+        self._failures: Counter[str] = Counter()
+        self._ahead = Counter((call.model_id, call.mode) for call, _ in self._calls)
+        self._took_s: dict[tuple[str, str], list[float]] = {}
+        self._started_at = timestamp(datetime.now(UTC))
+        self._began_s = self._ended_s = clock()
+        self._thread = threading.Thread(target=self._work, name=f"experiment-{self.id[:8]}", daemon=True)
+
+    @property
+    def most_usd(self) -> float | None:
+        """What the whole can cost at most; `None` where a model has no known price."""
+        return self._meter.total(request for _, request in self._calls)
+
+    def begin(self) -> None:
+        """Starts the thread. Once."""
+        self._began_s = self._clock()
+        self._save()
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Stops after closing the call under way; what is done stays, an unfinished pair is void. Safe to repeat."""
+        self._stop.set()
+        with self._lock:
+            run = self._run
+        if run is not None:
+            run.cancel()
+
+    def join(self, timeout_s: float | None = None) -> None:
+        """Waits until it has ended and everything is written."""
+        self._thread.join(timeout_s)
+
+    # --- watching -----------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> ExperimentUpdate:
+        """The experiment as it is now."""
+        with self._lock:
+            return self._picture()
+
+    def __iter__(self) -> Iterator[ExperimentUpdate]:
+        """An update at each change, the last one included."""
+        seen: ExperimentUpdate | None = None
+        while seen is None or not seen.ended:
+            with self._changed:
+                if seen is not None and (seen.state, seen.done) == (self._state, self._done):
+                    self._changed.wait(LOOK_S)
+                seen = self._picture()
+            yield seen
+
+    async def updates(self) -> AsyncGenerator[ExperimentUpdate]:
+        """The same from a coroutine, four times a second."""
+        while not (seen := self.snapshot()).ended:
+            yield seen
+            await asyncio.sleep(LOOK_S)
+        yield seen
+
+    @property
+    def _done(self) -> int:
+        return len(self._calls) - self._ahead.total()
+
+    def _picture(self) -> ExperimentUpdate:
+        running = self._state == "running"
+        return ExperimentUpdate(
+            id=self.id,
+            settings=self.settings,
+            state=self._state,
+            started_at=self._started_at,
+            done=self._done,
+            total=len(self._calls),
+            elapsed_s=(self._clock() if running else self._ended_s) - self._began_s,
+            left_s=self._left_s() if running else None,
+            now=self._now,
+            records=tuple(self._records),
+            spend=self._meter.spend,
+            notices=tuple(self._notices),
+            problem=self._problem,
+        )
+
+    def _left_s(self) -> float | None:
+        """From the mean of what such calls took so far; where there was none yet, from the mean of all."""
+        means = {kind: sum(took) / len(took) for kind, took in self._took_s.items()}
+        if not means:
+            return None
+        overall = sum(means.values()) / len(means)
+        calls = sum(count * means.get(kind, overall) for kind, count in self._ahead.items())
+        return calls + self._ahead.total() * self.settings.pause_s
+
+    # --- the thread ---------------------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        """Everything that can be refused is refused now."""
+        first: dict[tuple[str, str], GenerationRequest] = {}
+        for call, request in self._calls:
+            first.setdefault((call.model_id, call.mode), request)
+        for (model_id, mode), request in first.items():
+            self._services.backends.provider_for(model_id).prepare(request, stream=mode == "stream")
+        check_cap(first.values(), self._meter, self.settings.cost_cap_usd)
+
+    def _work(self) -> None:
+        try:
+            state = self._make_calls()
+        except Exception:  # the thread's edge: a bug must still end the experiment
+            log.exception("Experiment %s broke", self.id)
+            state, self._problem = "failed", "The playground itself failed. The log of the server says more."
+        with self._changed:
+            self._state, self._now, self._ended_s = state, None, self._clock()
+            self._changed.notify_all()
+        self._save()
+
+    def _make_calls(self) -> State:
+        for _, members in groupby(self._calls, key=lambda planned: planned[0].pair or -planned[0].number):
+            pair = list(members)
+            if pair[0][0].model_id in self._given_up:
+                self._skip(pair[0][0].model_id, pair)
+                continue
+            if not self._meter.fits((request for _, request in pair), self.settings.cost_cap_usd):
+                return self._capped()
+            for call, request in pair:
+                if self._records and self._stop.wait(self.settings.pause_s):
+                    return "stopped"
+                if not self._make(call, request):
+                    return "stopped"
+        if len(self._given_up) == len(self.settings.models):
+            self._problem = self._notices[-1]
+            return "failed"
+        return "done"
+
+    def _make(self, call: PlannedCall, request: GenerationRequest) -> bool:
+        """Makes one call and waits for its end. False where it was stopped."""
+        labels = RunLabels(
+            mode=call.mode,
+            experiment_id=self.id,
+            pair_id=f"{self.id}-{call.pair:04d}" if call.pair else None,
+            order_in_pair=call.order or None,
+            phase=call.phase,
+            seed=self.settings.seed,
+        )
+        run = self._services.runner.start(request, labels, policy=ONCE)
+        with self._changed:
+            self._run, self._now = run, call
+            self._changed.notify_all()
+        if self._stop.is_set():
+            run.cancel()
+        run.join()
+        update = run.snapshot()
+        with self._changed:
+            self._run = None
+            self._take(call, request, update)
+            self._changed.notify_all()
+        return update.state != "stopped"
+
+    def _take(self, call: PlannedCall, request: GenerationRequest, update: RunUpdate) -> None:
+        """Books a call that has ended."""
+        self._ahead[call.model_id, call.mode] -= 1
+        self._meter.add(request, update.record)
+        if update.record is not None:
+            self._records.append(update.record)
+        if update.not_saved:
+            self._tell(f"Runs of this experiment are missing in the run log: {update.not_saved}")
+        for notice in update.notices:
+            self._tell(notice)
+        if update.failure is None:
+            self._failures[call.model_id] = 0
+            self._took_s.setdefault((call.model_id, call.mode), []).append(update.elapsed_s)
+            return
+        self._failures[call.model_id] += 1
+        limit = 2 if update.failure.type in _FINAL else HOPELESS_AFTER
+        if self._failures[call.model_id] >= limit:
+            self._given_up.add(call.model_id)
+            self._tell(f"{call.model_id} was given up after {limit} failed calls in a row: {update.failure.sentence}")
+
+    def _tell(self, notice: str) -> None:
+        if notice not in self._notices:
+            self._notices.append(notice)
+
+    def _skip(self, model_id: str, pair: list[tuple[PlannedCall, GenerationRequest]]) -> None:
+        with self._changed:
+            for call, _ in pair:
+                self._ahead[model_id, call.mode] -= 1
+
+    def _capped(self) -> State:
+        with self._changed:
+            cap = f"${self.settings.cost_cap_usd:g}"
+            self._tell(f"Stopped before the cost cap of {cap}: the next calls might have passed it.")
+            if not any(record.phase == "measure" for record in self._records):
+                self._problem = f"The cost cap of {cap} is too low for a single pair."
+        return "capped"
+
+    def _save(self) -> None:
+        update = self.snapshot()
+        try:
+            known = self._services.run_log.experiment(self.id)
+            stored = StoredExperiment(id=self.id, started_at=self._started_at, settings=settings_of(update))
+            if known is not None:
+                stored = replace(known, settings=stored.settings)
+            self._services.run_log.save_experiment(stored)
+        except RunLogError as error:
+            log.error("Experiment %s is not logged: %s", self.id, error)  # noqa: TRY400  # the sentence is enough
+            with self._lock:
+                self._tell(f"This experiment is not in the run log: {error}")
+
+
+def settings_of(update: ExperimentUpdate) -> dict[str, Any]:
+    """What is stored and exported beside the rows: the settings, and how it went."""
+    return {
+        **update.settings.to_json(),
+        "experiment_id": update.id,
+        "state": update.state,
+        "started_at": update.started_at,
+        "elapsed_s": round(update.elapsed_s, 3),
+        "calls_made": len(update.records),
+        "calls_planned": update.total,
+        "spent_usd": update.spend.usd,
+        "possibly_billed_usd": update.spend.possibly_billed_usd,
+        "notices": list(update.notices),
+        "conditions": "single user, closed loop, from this machine, one call at a time, nothing tried again",
+        "client": dict(client_versions()),
+    }

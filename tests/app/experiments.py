@@ -1,0 +1,86 @@
+"""A scripted service with a known effect, and experiments on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from app.experiment import Experiment
+from app.experiment_plan import ExperimentSettings
+from app.services import Services
+from metrics.run_log import RunLog
+from providers.connect import Backends
+from tests.app.conftest import make_services
+from tests.wire import Connection, Reply, WireServer, document, stop_frames, stream, text_frames
+
+MODEL = "newvendor.measured-v1:0"
+"""Asked over Converse, whose frames `tests.wire` has."""
+WORDS = [f"word{number} " for number in range(6)]
+
+
+def answers(*, first_s: float = 0.0, gap_s: float = 0.0) -> Reply:
+    """Both ways of asking: the first text after `first_s`, then a chunk every `gap_s`; a complete answer when the last
+    chunk of a stream would have come."""
+
+    def reply(to: Connection) -> None:
+        if to.asked.operation == "converse":
+            time.sleep(first_s + gap_s * (len(WORDS) - 1))
+            document(complete("".join(WORDS)))(to)
+            return
+        first, *frames = text_frames(*WORDS)
+        stream([first], lambda to: flow(to, frames))(to)
+
+    def flow(to: Connection, frames: list[bytes]) -> None:
+        for number, frame in enumerate(frames):
+            time.sleep(gap_s if number else first_s)
+            to.chunk(frame)
+        for frame in stop_frames():
+            to.chunk(frame)
+        to.end()
+
+    return reply
+
+
+def complete(text: str) -> dict[str, Any]:
+    """The body of a complete Converse answer."""
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": 5, "outputTokens": 7, "totalTokens": 12},
+        "metrics": {"latencyMs": 1},
+    }
+
+
+def in_turn(*replies: Reply, then: Reply) -> Reply:
+    """One reply after the other, then the last one for good; unlike a script it counts all requests."""
+    left = list(replies)
+
+    def reply(to: Connection) -> None:
+        (left.pop(0) if left else then)(to)
+
+    return reply
+
+
+def settings(**values: Any) -> ExperimentSettings:
+    defaults: dict[str, Any] = {"models": (MODEL,), "prompts": ("Why?",), "pairs": 4, "max_tokens": 20, "pause_s": 0.0}
+    return ExperimentSettings(**(defaults | values))
+
+
+def services_on(wire: WireServer, run_log: RunLog) -> Services:
+    return make_services(Backends("auto", endpoint_url=wire.url), run_log)
+
+
+def ran(services: Services, asked: ExperimentSettings, **options: Any) -> Experiment:
+    """An experiment that has ended."""
+    experiment = Experiment(services, asked, **options)
+    services.experiments.begin(experiment)
+    experiment.join(20)
+    return experiment
+
+
+def until(condition: Callable[[], bool], within_s: float = 5.0) -> None:
+    deadline = time.perf_counter() + within_s
+    while not condition():
+        assert time.perf_counter() < deadline, "it did not come to that"
+        time.sleep(0.005)
