@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Lifespan
 
 from app import __version__
+from app.demo import add_demo
 from app.live import RunFailure, RunUpdate
 from app.records import RunLabels
 from app.run import Run
@@ -89,6 +90,7 @@ def build_api(services: Services, lifespan: Lifespan[FastAPI] | None = None) -> 
     _add_error_handlers(app)
     app.include_router(_router(services))
     _add_docs(app)
+    add_demo(app)
     return app
 
 

@@ -1,0 +1,133 @@
+"""The page to copy, in Chromium: both ways to ask, Cancel, an error in its place, a connection that is cut."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import NO_SIDEWAYS, PHONE, Playground
+from tests.relay import relay
+
+STEADY = "simulated.steady"
+SWIFT = "simulated.swift"
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    yield page
+    context.close()
+
+
+def opened(page: Page, url: str, model: str = SWIFT) -> Page:
+    page.goto(url + "/demo")
+    page.locator(f"#model option[value='{model}']").wait_for(state="attached")
+    page.locator("#model").select_option(model)
+    return page
+
+
+def until(page: Page, words: str) -> None:
+    expect(page.locator("#status")).to_have_text(re.compile(words))
+
+
+def test_a_streamed_answer_grows_and_ends(page: Page, here: Playground) -> None:
+    opened(page, here.url)
+    page.locator("#max-tokens").fill("60")
+    page.get_by_role("button", name="Stream Response").click()
+    expect(page.locator("#cancel")).to_be_enabled()
+    expect(page.locator("#answer.typing")).to_have_count(1)
+    until(page, "^streaming$")
+    until(page, "^done, the limit was reached$")
+    expect(page.locator("#answer.typing")).to_have_count(0)
+    expect(page.locator("#figures")).to_contain_text("first text 0.2")
+    assert page.locator("#progress").evaluate("bar => bar.value") == 1
+
+
+def test_a_complete_answer_comes_at_once(page: Page, here: Playground) -> None:
+    opened(page, here.url)
+    page.locator("#max-tokens").fill("20")
+    page.get_by_role("button", name="Get Complete Response").click()
+    until(page, "waiting for the whole answer")
+    until(page, "^done")
+    expect(page.locator("#answer")).to_have_text(re.compile(r"\w+ \w+"))
+    assert here.rows()[0].mode == "sync"
+
+
+def test_cancel_keeps_the_text_and_ends_the_run(page: Page, here: Playground) -> None:
+    opened(page, here.url, STEADY)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#answer")).to_have_text(re.compile(r"\w+ \w+"))
+    page.keyboard.press("Escape")
+    until(page, "^cancelled$")
+    expect(page.locator("#answer")).to_have_text(re.compile(r"\w+"))
+    page.wait_for_timeout(1500)  # the grace of a client that may come back
+    assert here.rows()[0].status == "cancelled"
+
+
+def test_a_cut_connection_is_taken_up_again_without_a_loss_or_a_second_call(page: Page, here: Playground) -> None:
+    with relay(here.url) as wire:
+        before = len(here.rows())
+        opened(page, wire.url, STEADY)
+        page.locator("#max-tokens").fill("120")
+        page.get_by_role("button", name="Stream Response").click()
+        expect(page.locator("#answer")).to_have_text(re.compile(r"\w+ \w+"))
+        wire.cut()
+        until(page, "^reconnecting 1 of 3$")
+        until(page, "^restored$")
+        until(page, "^done")
+        rows = here.rows()
+        assert len(rows) == before + 1
+        assert page.locator("#answer").text_content() == rows[0].response
+
+
+def test_a_server_that_does_not_come_back_is_told_in_its_place(page: Page, here: Playground) -> None:
+    with relay(here.url) as wire:
+        opened(page, wire.url, STEADY)
+        page.get_by_role("button", name="Stream Response").click()
+        expect(page.locator("#answer")).to_have_text(re.compile(r"\w+ \w+"))
+        wire.closed.set()
+        wire.cut()
+        expect(page.locator("#error")).to_have_text(re.compile("did not come back in 3 tries"))
+        expect(page.locator("#answer")).to_have_text(re.compile(r"\w+ \w+"))
+        expect(page.get_by_role("button", name="Stream Response")).to_be_enabled()
+
+
+def test_a_refusal_is_a_sentence_in_its_place(page: Page, here: Playground) -> None:
+    opened(page, here.url)
+    page.locator("#model").evaluate("box => box.add(new Option('Nonsense', 'nonsense', true, true))")
+    for way in ("Stream Response", "Get Complete Response"):
+        page.get_by_role("button", name=way).click()
+        expect(page.locator("#error")).to_have_text(re.compile("No family is known for nonsense"))
+        until(page, "^failed$")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_barriers(browser: Browser, here: Playground, scheme: Any) -> None:
+    context = browser.new_context(color_scheme=scheme, viewport=PHONE)
+    page = opened(context.new_page(), here.url)
+    page.locator("#max-tokens").fill("10")
+    page.get_by_role("button", name="Stream Response").click()
+    until(page, "^done")
+    found = Axe().run(page).response["violations"]
+    assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+    assert page.evaluate(NO_SIDEWAYS)
+    context.close()
+
+
+def test_its_policy_allows_only_its_own_files(page: Page, here: Playground) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    answer = page.goto(here.url + "/demo")
+    assert answer is not None
+    policy = answer.headers["content-security-policy"]
+    assert "'none'" in policy
+    assert "unsafe" not in policy
+    page.wait_for_function("document.querySelectorAll('#model option').length > 1")
+    assert complaints == []
