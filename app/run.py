@@ -89,12 +89,15 @@ class Run:
         self._resends = 0
         self._resumed = False
         self._last: RunUpdate | None = None
-        self._started_at = datetime.now(UTC)
-        self._began_ns = keeper.now_ns()
+        self._gate: threading.Barrier | None = None
+        self._begin_clock()
         self._thread = threading.Thread(target=self._work, name=f"run-{self.id[:8]}", daemon=True)
 
-    def begin(self) -> None:
-        """Starts the thread. Once."""
+    def begin(self, gate: threading.Barrier | None = None) -> None:
+        """Starts the thread. Once. With a `gate` the call is made when everybody has come to it: runs that are to be
+        sent at the same moment share one."""
+        self._gate = gate
+        self._begin_clock()
         self._thread.start()
 
     def cancel(self) -> None:
@@ -104,6 +107,10 @@ class Run:
     def join(self, timeout_s: float | None = None) -> None:
         """Waits until the run has ended and its row is written."""
         self._thread.join(timeout_s)
+
+    def _begin_clock(self) -> None:
+        self._started_at = datetime.now(UTC)
+        self._began_ns = self._keeper.now_ns()
 
     # --- watching -----------------------------------------------------------------------------------------------------
 
@@ -121,7 +128,7 @@ class Run:
     def __iter__(self) -> Iterator[RunUpdate]:
         """Updates until the run has ended, the last one included; at most 20 a second."""
         changed = threading.Event()
-        with self._listening(changed.set, each_piece=False):
+        with self.listening(changed.set, each_piece=False):
             while not (update := self.snapshot()).ended:
                 yield update
                 changed.wait(0.05)
@@ -138,7 +145,7 @@ class Run:
             with contextlib.suppress(RuntimeError):  # the loop was closed while the run went on
                 loop.call_soon_threadsafe(changed.set)
 
-        with self._listening(wake, each_piece=each_piece):
+        with self.listening(wake, each_piece=each_piece):
             while not (update := self.snapshot()).ended:
                 yield update
                 with contextlib.suppress(TimeoutError):
@@ -147,7 +154,9 @@ class Run:
             yield update
 
     @contextlib.contextmanager
-    def _listening(self, wake: Callable[[], None], *, each_piece: bool) -> Generator[None]:
+    def listening(self, wake: Callable[[], None], *, each_piece: bool = False) -> Generator[None]:
+        """While it is entered `wake` is called at the first text, at every change of state and at the end, from the
+        run's thread; with `each_piece` also at every piece."""
         listener = (wake, each_piece)
         with self._lock:
             self._listeners = (*self._listeners, listener)
@@ -201,17 +210,22 @@ class Run:
         """Streams only: a complete answer has no first text apart from the whole."""
         if self._first_text_ns is None or self.labels.mode == "sync":
             return None
-        return (self._first_text_ns - self._sent_at_ns) / NS_PER_S
+        return (self._first_text_ns - self.sent_at_ns) / NS_PER_S
 
     @property
-    def _sent_at_ns(self) -> int:
-        """Right before the call. A run that was tried again counts from its beginning: that is how long it took."""
+    def sent_at_ns(self) -> int:
+        """On the keeper's clock, right before the call. A run that was tried again counts from its beginning: that is
+        how long it took."""
         return self._start.sent_at_ns if self._start and not self._resends else self._began_ns
 
     # --- the thread ---------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
         error: BaseException | None = None
+        if self._gate is not None:
+            with contextlib.suppress(threading.BrokenBarrierError):  # somebody cannot come: nobody waits for them
+                self._gate.wait()
+            self._begin_clock()
         try:
             self._drain()
         except ProviderError as failure:
@@ -293,7 +307,7 @@ class Run:
             completion=completion,
             chunks=tuple(self._chunks),
             started_at=self._started_at,
-            sent_at_ns=self._sent_at_ns,
+            sent_at_ns=self.sent_at_ns,
             headers_at_ns=self._start.headers_at_ns if self._start else None,
             ended_at_ns=ended_at_ns,
             error=error,

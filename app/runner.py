@@ -15,21 +15,12 @@ from metrics.progress import LengthHistory
 from metrics.record import RunRecord
 from metrics.run_log import RunLogError
 from metrics.tokens import TokenEstimator
-from providers.base import Provider
-from providers.connect import BackendStatus
 from providers.model_ids import parse_model_id
+from providers.places import BackendStatus, Served
 from providers.retry import RetryingProvider, RetryPolicy
 from providers.types import GenerationRequest, StopReason
 
 log = logging.getLogger(__name__)
-
-
-class Providers(Protocol):
-    """Where a runner finds the provider of a model; `providers.connect.Backends` is one."""
-
-    def provider_for(self, model_id: str) -> Provider: ...
-
-    def status_of(self, model_id: str) -> BackendStatus: ...
 
 
 class Log(Protocol):
@@ -41,12 +32,13 @@ class Log(Protocol):
 class Runner:
     """Starts runs and takes their endings. One object serves the whole process; threads may share it.
 
+    `providers` finds the provider of a model; `providers.connect.Backends` does.
     `estimator` and `history` learn from every completed run. `policy` says how a run tries again.
     """
 
     def __init__(
         self,
-        providers: Providers,
+        providers: Served,
         run_log: Log,
         *,
         estimator: TokenEstimator | None = None,
@@ -58,35 +50,51 @@ class Runner:
         self._log = run_log
         self._policy = policy or RetryPolicy(resume=True, restart=True)
         self._lock = threading.Lock()
-        self._called: set[str] = set()
+        self._called: set[tuple[str, str | None]] = set()
         self._under_way: dict[str, Run] = {}
         self.now_ns = clock_ns
         self.estimator = estimator or TokenEstimator()
         self.history = history or LengthHistory()
 
     def start(self, request: GenerationRequest, labels: RunLabels, *, policy: RetryPolicy | None = None) -> Run:
-        """Sends `request` on its way and returns at once.
+        """Sends `request` on its way and returns at once. Raises as `prepare` does; then nothing was sent and no row
+        is written."""
+        run = self.prepare(request, labels, policy=policy)
+        self.begin(run)
+        return run
 
-        Raises `ValueError` for what the model would refuse and `ConfigurationError` where its backend is not set up;
-        then nothing was sent and no row is written.
+    def prepare(
+        self,
+        request: GenerationRequest,
+        labels: RunLabels,
+        *,
+        policy: RetryPolicy | None = None,
+        providers: Served | None = None,
+    ) -> Run:
+        """Everything that comes before the call: `begin` only has to make it. `providers` takes the place of the
+        runner's own: another region or profile.
+
+        Raises `ValueError` for what the model would refuse and `ConfigurationError` where its backend is not set up.
         """
-        provider = self._providers.provider_for(request.model_id)
+        providers = providers or self._providers
+        provider = providers.provider_for(request.model_id)
         call = provider.prepare(request, stream=labels.mode == "stream")
         live = LiveFigures(request, labels.mode, self.estimator, self.history)
         policy = policy or self._policy
-        origin = self._origin(request.model_id)
-        run = Run(self, RetryingProvider(provider, policy), call, labels, origin, live, policy.attempts)
+        origin = self._origin(providers.status_of(request.model_id), request.model_id)
+        return Run(self, RetryingProvider(provider, policy), call, labels, origin, live, policy.attempts)
+
+    def begin(self, run: Run, gate: threading.Barrier | None = None) -> None:
+        """Sends a run that was prepared; with a `gate` as soon as all that share it have come there."""
         with self._lock:
             self._under_way[run.id] = run
-        log.info("Run %s: %s of %s", run.id, call.operation, request.model_id)
-        run.begin()
-        return run
+            self._called.add((run.request.model_id, run.origin.region))
+        log.info("Run %s: %s of %s", run.id, run.labels.mode, run.request.model_id)
+        run.begin(gate)
 
-    def _origin(self, model_id: str) -> Origin:
-        status = self._providers.status_of(model_id)
+    def _origin(self, status: BackendStatus, model_id: str) -> Origin:
         with self._lock:
-            cold = model_id not in self._called
-            self._called.add(model_id)
+            cold = (model_id, status.region) not in self._called
         return Origin(
             backend=status.backend,
             simulated=parse_model_id(model_id).vendor == "simulated",

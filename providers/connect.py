@@ -10,7 +10,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,11 +33,13 @@ from providers.clients import (
 )
 from providers.errors import ConfigurationError
 from providers.model_ids import parse_model_id
+from providers.places import BackendStatus, Place
 from providers.registry import resolve
 from providers.types import ModelInfo
 
-Backend = Literal["aws", "local"]
 BackendChoice = Literal["auto", "aws", "local"]
+MAX_PLACES = 16
+"""Regions and profiles beside the first one whose clients are kept: each is some megabytes."""
 
 
 # --- what this machine offers -----------------------------------------------------------------------------------------
@@ -89,17 +91,6 @@ def _credentials_source(session: boto3.Session) -> str | None:
         return None
     sources = {"env": "the environment", "shared-credentials-file": "the shared credentials file", "iam-role": "EC2"}
     return f"credentials from {sources.get(credentials.method, credentials.method)}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackendStatus:
-    """Which backend answers, and why: shown on screen and in the log. `reason` is a phrase for people."""
-
-    backend: Backend
-    reason: str
-    region: str | None = None
-    profile: str | None = None
-    endpoint_url: str | None = None
 
 
 def choose_backend(
@@ -176,6 +167,8 @@ class Backends:
         self._local: BedrockProvider | None = None
         self._aws: BedrockProvider | None = None
         self._account: Account | None = None
+        self._session = session
+        self._places: dict[tuple[str, str | None], Place] = {}
         if session is not None:
             region = self.status.region or DEFAULT_REGION
             client = runtime_client(session, region=region, endpoint_url=self.status.endpoint_url)
@@ -204,6 +197,40 @@ class Backends:
                 "Set up credentials (`aws configure`) and start again, or choose a model on this machine."
             )
         return self._aws
+
+    def at(self, *, region: str | None = None, profile: str | None = None) -> Place:
+        """The same backends with AWS seen from another region or profile; each is made once. An endpoint set by hand
+        serves any region's name, and models of this machine stay where they are. Raises `ConfigurationError`."""
+        status = self.status
+        named = (region or status.region or DEFAULT_REGION, profile or status.profile)
+        if status.backend == "local" or named == (status.region, status.profile):
+            return Place(self, status, self._aws)
+        with self._lock:
+            if named not in self._places:
+                self._places[named] = self._place(*named)
+            if len(self._places) > MAX_PLACES:
+                del self._places[next(iter(self._places))]
+            return self._places[named]
+
+    def _place(self, region: str, profile: str | None) -> Place:
+        session, endpoint_url = make_session(profile, region), self.status.endpoint_url
+        source = _credentials_source(session)
+        if source is None:
+            if endpoint_url is None:
+                raise ConfigurationError(f"No AWS credentials found for profile {profile}. Run `aws configure`.")
+            session = _with_placeholder_keys(session)
+        client = runtime_client(session, region=region, endpoint_url=endpoint_url)
+        account = self._account if profile == self.status.profile else None
+        provider = BedrockProvider(client, backend="aws", models=aws_models(), account=account, region=region)
+        return Place(self, replace(self.status, region=region, profile=profile), provider)
+
+    def regions(self) -> Sequence[str]:
+        """The regions that have Bedrock, as botocore's own list has them; none without AWS."""
+        return self._session.get_available_regions(SERVICE) if self._session else ()
+
+    def profiles(self) -> Sequence[str]:
+        """The profiles of the AWS configuration files; none without AWS."""
+        return self._session.available_profiles if self._session else ()
 
     def aws(self) -> BedrockProvider:
         """The provider of AWS, or of the endpoint set in its place. Raises `ConfigurationError` without one."""

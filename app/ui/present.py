@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from app.live import RunUpdate, State
 from metrics.progress import ProgressEstimate
 from metrics.token_rate import RateStatus
-from providers.connect import BackendStatus
+from providers.places import BackendStatus
 
 DASH = "–"
 ABOUT = "≈ "

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.ui.escaping import escape
-from providers.connect import BackendStatus
+from providers.places import BackendStatus
 from providers.types import PreparedCall
 
 _READERS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,3 +141,52 @@ def test_connections_over_tls_can_be_cut_in_the_same_way() -> None:
 def test_what_makes_no_client_is_a_sentence(given: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match="Check the region and the endpoint"):
         Backends("auto", **given)  # type: ignore[arg-type]  # tests name the fields
+
+
+def test_another_region_is_asked_there_and_said_so(wire: WireServer) -> None:
+    wire.reply_with(ANSWER)
+    backends = Backends("auto", region="us-west-2", endpoint_url=wire.url)
+    place = backends.at(region="eu-west-1")
+    list(place.provider_for("amazon.nova-lite-v1:0").stream(ask()))
+    assert "/eu-west-1/bedrock/" in wire.asked[0].headers["authorization"]
+    assert place.status_of("amazon.nova-lite-v1:0").region == "eu-west-1"
+    assert place.status_of("local.smollm2-135m-instruct").backend == "local"
+    assert backends.status.region == "us-west-2"
+
+
+def test_each_place_is_made_once_and_the_first_is_the_backend_s_own(wire: WireServer) -> None:
+    backends = Backends("auto", region="us-west-2", endpoint_url=wire.url)
+    assert backends.at(region="eu-west-1") is backends.at(region="eu-west-1")
+    own = backends.at(region="us-west-2").provider_for("amazon.nova-lite-v1:0")
+    assert own is backends.at().provider_for("amazon.nova-lite-v1:0") is backends.aws()
+    for number in range(40):
+        backends.at(region=f"region-{number}")
+    assert len(backends._places) <= 16
+
+
+def test_a_place_that_cannot_be_is_a_sentence(wire: WireServer) -> None:
+    backends = Backends("auto", endpoint_url=wire.url)
+    with pytest.raises(ConfigurationError, match="no-such-profile"):
+        backends.at(profile="no-such-profile")
+    with pytest.raises(ConfigurationError, match="Check the region"):
+        backends.at(region="bad region")
+
+
+def test_a_profile_of_its_own_signs_with_its_own_keys(
+    wire: WireServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = tmp_path / "credentials"
+    keys.write_text("[other]\naws_access_key_id = test-other\naws_secret_access_key = test\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(keys))
+    wire.reply_with(ANSWER)
+    backends = Backends("auto", endpoint_url=wire.url)
+    assert list(backends.profiles()) == ["other"]
+    list(backends.at(profile="other").provider_for("amazon.nova-lite-v1:0").stream(ask()))
+    assert "Credential=test-other/" in wire.asked[0].headers["authorization"]
+
+
+def test_without_aws_there_is_no_other_place() -> None:
+    backends = Backends("local")
+    assert list(backends.regions()) == list(backends.profiles()) == []
+    with pytest.raises(ConfigurationError, match="without an AWS account"):
+        backends.at(region="eu-west-1").provider_for("us.amazon.nova-lite-v1:0")

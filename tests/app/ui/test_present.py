@@ -7,7 +7,7 @@ import pytest
 from app.ui import present
 from metrics.progress import ProgressEstimate
 from metrics.token_rate import RateStatus
-from providers.connect import BackendStatus
+from providers.places import BackendStatus
 from providers.types import RetryScheduled
 from tests.app.ui.make import a_complete_update, a_live_update, a_record, an_update
 

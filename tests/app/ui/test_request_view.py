@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from app.ui.request_view import as_json, as_program, request_html
-from providers.connect import Backends, BackendStatus
+from providers.connect import Backends
+from providers.places import BackendStatus
 from providers.types import GenerationRequest, InferenceConfig, Message, PreparedCall
 
 HERE = BackendStatus(backend="local", reason="x", endpoint_url="http://127.0.0.1:8100")
