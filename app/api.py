@@ -28,6 +28,7 @@ from app.records import RunLabels
 from app.run import Run
 from app.services import Services
 from app.sse import Streams, closing, read_position, stored_events
+from app.telemetry import CONTENT_TYPE
 from metrics.run_log import RunLogError
 from metrics.tables import to_csv
 from providers.errors import InvalidValueError, ProviderError
@@ -117,6 +118,10 @@ def _router(services: Services) -> APIRouter:
     async def healthz() -> dict[str, str | None]:
         status = services.backends.status
         return {"status": "ok", "backend": status.backend, "region": status.region, "version": __version__}
+
+    @router.get("/metrics", summary="Figures for operators, as Prometheus reads them", response_class=Response)
+    def metrics() -> Response:
+        return Response(services.telemetry.exposition(), media_type=CONTENT_TYPE)
 
     @router.get("/api/models", summary="What can be chosen")
     async def models() -> dict[str, Any]:

@@ -33,7 +33,8 @@ class Runner:
     """Starts runs and takes their endings. One object serves the whole process; threads may share it.
 
     `providers` finds the provider of a model; `providers.connect.Backends` does.
-    `estimator` and `history` learn from every completed run. `policy` says how a run tries again.
+    `estimator` and `history` learn from every completed run. `policy` says how a run tries again. `observe` is told
+    every row, and why it could not be written, if so.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class Runner:
         estimator: TokenEstimator | None = None,
         history: LengthHistory | None = None,
         policy: RetryPolicy | None = None,
+        observe: Callable[[RunRecord, str | None], None] | None = None,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self._providers = providers
         self._log = run_log
         self._policy = policy or RetryPolicy(resume=True, restart=True)
+        self._observe = observe
         self._lock = threading.Lock()
         self._called: set[tuple[str, str | None]] = set()
         self._under_way: dict[str, Run] = {}
@@ -113,7 +116,10 @@ class Runner:
         try:
             record = make_record(run.request, run.labels, run.origin, ending, self.estimator)
             self._learn(run, ending, record)
-            return record, self._write(record)
+            not_saved = self._write(record)
+            if self._observe is not None:
+                self._observe(record, not_saved)
+            return record, not_saved
         finally:
             with self._lock:
                 self._under_way.pop(run.id, None)

@@ -8,19 +8,32 @@ from app.conversations import Conversations
 from app.experiments import Experiments
 from app.runner import Runner
 from app.settings import Settings
+from app.telemetry import Telemetry
 from metrics.run_log import RunLog
 from providers.connect import Backends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The runner, the backends it asks, the log it writes, the conversations of the page, and the experiment."""
+    """The runner, the backends it asks, the log it writes, the conversations of the page, the experiment, and the
+    figures for operators."""
 
     runner: Runner
     backends: Backends
     run_log: RunLog
     conversations: Conversations
     experiments: Experiments = field(default_factory=Experiments)
+    telemetry: Telemetry = field(default_factory=Telemetry)
+
+
+def make_services(backends: Backends, run_log: RunLog) -> Services:
+    """One of each around a log and the backends."""
+    telemetry = Telemetry()
+    runner = Runner(backends, run_log, observe=telemetry.observe)
+    telemetry.watch(lambda: len(runner.under_way()))
+    return Services(
+        runner=runner, backends=backends, run_log=run_log, conversations=Conversations(), telemetry=telemetry
+    )
 
 
 def open_services(settings: Settings) -> Services:
@@ -29,11 +42,12 @@ def open_services(settings: Settings) -> Services:
         settings.backend, region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url
     )
     run_log = RunLog(settings.log_url)
-    runner = Runner(backends, run_log)
+    services = make_services(backends, run_log)
+    runner = services.runner
     runner.estimator.restore(run_log.token_counts())
     for model_id, mode, system, chars, capped in run_log.finished_lengths():
         runner.history.add(model_id, mode, system, chars, capped=capped)
-    return Services(runner=runner, backends=backends, run_log=run_log, conversations=Conversations())
+    return services
 
 
 def close_services(services: Services) -> None:

@@ -13,10 +13,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app.api import build_api
-from app.conversations import Conversations
 from app.guard import Guard
-from app.runner import Runner
-from app.services import Services
+from app.services import make_services
 from metrics.run_log import RunLog
 from providers.connect import Backends
 from providers.local.launch import LocalEndpoint
@@ -33,10 +31,6 @@ def run_log(tmp_path: Path) -> Iterator[RunLog]:
 def wire() -> Iterator[WireServer]:
     with wire_server() as server:
         yield server
-
-
-def make_services(backends: Backends, run_log: RunLog) -> Services:
-    return Services(runner=Runner(backends, run_log), backends=backends, run_log=run_log, conversations=Conversations())
 
 
 @contextlib.contextmanager

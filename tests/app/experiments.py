@@ -8,10 +8,9 @@ from typing import Any
 
 from app.experiment import Experiment
 from app.experiment_plan import ExperimentSettings
-from app.services import Services
+from app.services import Services, make_services
 from metrics.run_log import RunLog
 from providers.connect import Backends
-from tests.app.conftest import make_services
 from tests.wire import Connection, Reply, WireServer, document, stop_frames, stream, text_frames
 
 MODEL = "newvendor.measured-v1:0"

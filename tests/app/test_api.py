@@ -417,3 +417,11 @@ def test_a_query_can_ask_over_converse(far: str, wire: WireServer) -> None:
     answer = httpx.get(far + "/api/generate", params=asked, timeout=10, trust_env=False)
     assert events_of(answer.text)[-1][1]["done"] is True
     assert wire.asked[-1].operation == "converse-stream"
+
+
+def test_operators_see_each_run(here: str) -> None:
+    post(here, {"prompt": "Hi", "model_id": SWIFT, "max_tokens": 5})
+    told = httpx.get(here + "/metrics", trust_env=False)
+    assert told.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'playground_runs_total{backend="local",simulated="true",status="completed"} 1.0' in told.text
+    assert "playground_runs_under_way 0.0" in told.text

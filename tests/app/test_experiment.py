@@ -13,11 +13,11 @@ import pytest
 from app.experiment import Experiment
 from app.experiment_plan import plan
 from app.experiments import ExperimentBusy
+from app.services import make_services
 from metrics.pricing import Price
 from metrics.run_log import RunLog
 from providers.connect import Backends
 from providers.errors import ConfigurationError, InvalidValueError, UnknownModelError
-from tests.app.conftest import make_services
 from tests.app.experiments import MODEL, answers, in_turn, ran, services_on, settings, until
 from tests.wire import WireServer, failure, silence, text_frames
 from tests.wire import stream as streaming

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from app.services import make_services
 from app.ui.page import build_page, header, labels_of, page_options
 from app.ui.settings_panel import max_tokens_info, model_note, temperature_of, top_p_of
 from metrics.run_log import RunLog
 from providers.connect import Backends
 from providers.local.launch import LocalEndpoint
 from providers.registry import resolve
-from tests.app.conftest import make_services
 
 ELEMENTS = {
     *("model", "temperature", "max-tokens", "top-p", "system-prompt", "mode"),

@@ -10,13 +10,13 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from app.services import make_services
 from app.ui.run_details import details
 from app.ui.runs import ANY, _Runs, as_cells
 from metrics.run_log import RunLog
 from metrics.tables import runs_table
 from providers.connect import Backends
 from providers.local.launch import LocalEndpoint
-from tests.app.conftest import make_services
 from tests.app.ui.make import a_record
 
 
