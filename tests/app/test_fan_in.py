@@ -73,8 +73,10 @@ def test_a_slow_lane_does_not_move_the_figure_of_a_fast_one(runner: Runner) -> N
     alone, beside = [], []
     for _ in range(5):
         alone.append(first_text_s(ended(started(runner, entry()))[0]))
+        began_s = time.monotonic()
         both = started(runner, entry(SLOW), entry())
         until(lambda both=both: any(update and update.ended for update in both.snapshot()))  # type: ignore[misc]
+        assert time.monotonic() - began_s < 0.9
         beside.append(first_text_s(both.snapshot()[1]))
         both.cancel()
         ended(both)
