@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from app.api import build_api
+from app.services import make_services
 from app.settings import parse
 from metrics.record import COLUMNS
 from metrics.run_log import RunLog
 from metrics.timing import Flag
 from providers.connect import Backends
 from providers.local.launch import LocalEndpoint
-from tests.app.conftest import make_services, served
+from tests.app.conftest import served
 from tests.test_playground import environment
 
 ROOT = Path(__file__).parent.parent
