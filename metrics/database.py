@@ -18,6 +18,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
 
 BUSY_TIMEOUT_MS = 5000
+CONNECT_TIMEOUT_S = 5
+REASONS = {
+    "database is locked": "another program has locked it. Close that program, or try again.",
+    "database or disk is full": "the disk is full. Make room, then try again.",
+    "attempt to write a readonly database": "its file may only be read. Change its permissions.",
+}
+"""SQLite's words, and what they mean to a person."""
 
 
 class RunLogError(RuntimeError):
@@ -59,8 +66,11 @@ def open_engine(url: str) -> sa.Engine:
     """
     try:
         parsed = sa.make_url(url)
-        is_sqlite = parsed.get_backend_name() == "sqlite"
-        in_memory = is_sqlite and parsed.database in (None, "", ":memory:")
+        if parsed.drivername in ("postgresql", "postgres"):
+            parsed = parsed.set(drivername="postgresql+psycopg")  # the driver that is installed; another one is named
+        if parsed.get_backend_name() != "sqlite":
+            return _server_engine(parsed)
+        in_memory = parsed.database in (None, "", ":memory:")
         if in_memory:
             threads = {"check_same_thread": False}
             engine = sa.create_engine(parsed, hide_parameters=True, poolclass=sa.StaticPool, connect_args=threads)
@@ -68,11 +78,17 @@ def open_engine(url: str) -> sa.Engine:
             engine = sa.create_engine(parsed, hide_parameters=True)
     except (ArgumentError, ImportError) as exc:
         raise RunLogError(f"The run log's address cannot be used: {exc}") from exc
-    if is_sqlite:
-        if not in_memory:
-            _make_private_file(Path(str(parsed.database)))
-        _tune_sqlite(engine)
+    if not in_memory:
+        _make_private_file(Path(str(parsed.database)))
+    _tune_sqlite(engine)
     return engine
+
+
+def _server_engine(url: sa.URL) -> sa.Engine:
+    """An engine that waits a few seconds for its server, not minutes, and outlives the server's restart."""
+    if url.drivername == "postgresql+psycopg":
+        url = url.update_query_dict({"connect_timeout": url.query.get("connect_timeout", str(CONNECT_TIMEOUT_S))})
+    return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
 
 
 @contextmanager
@@ -81,9 +97,16 @@ def translate_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except StatementError as exc:
-        raise RunLogError(f"The run log could not be {doing}: {exc.orig}") from exc
-    except (SQLAlchemyError, OverflowError) as exc:  # the second: SQLite's driver, on integers beyond 64 bits
-        raise RunLogError(f"The run log could not be {doing}: {exc}") from exc
+        raise RunLogError(f"The run log could not be {doing}: {_reason(exc.orig)}") from exc
+    except (SQLAlchemyError, OverflowError, TypeError) as exc:
+        # OverflowError: SQLite's driver, on integers beyond 64 bits. TypeError: PostgreSQL's, on what is no JSON.
+        raise RunLogError(f"The run log could not be {doing}: {_reason(exc)}") from exc
+
+
+def _reason(error: BaseException | None) -> str:
+    """What a driver says, in one line: the further ones of PostgreSQL may quote the row."""
+    said = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return REASONS.get(said, said)
 
 
 def _make_private_file(path: Path) -> None:

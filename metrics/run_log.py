@@ -5,7 +5,7 @@ Shared by threads. No connection is held between calls. Where the log lies is th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from types import TracebackType
 from typing import Any, Self, cast
@@ -16,15 +16,31 @@ from sqlalchemy.exc import IntegrityError
 from metrics.database import Database, RunLogError, translate_errors
 from metrics.experiment_log import ExperimentLog, StoredExperiment, Vote
 from metrics.migrations import upgrade
-from metrics.record import BULKY, COLUMNS, Mode, RunRecord, RunStatus, plain
-from metrics.run_table import runs
+from metrics.record import BULKY, COLUMNS, Mode, RunRecord, RunStatus, clean_text, plain
+from metrics.run_query import (
+    Order,
+    Page,
+    PairPage,
+    Row,
+    RunFilter,
+    conditions,
+    count_pairs,
+    count_runs,
+    page_of_pairs,
+    page_of_runs,
+    run_order,
+)
+from metrics.run_search import index_run
+from metrics.run_table import LIGHT, runs
 from metrics.tokens import Script, TextSize
 
-__all__ = ["RunLog", "RunLogError", "StoredExperiment", "Vote"]
+__all__ = ["Order", "RunFilter", "RunLog", "RunLogError", "StoredExperiment", "Vote"]
 
 UNCLEAN_FLAGS = frozenset({"reasoning", "retried", "no_visible"})
 _ALL = tuple(runs.c[attribute] for attribute in COLUMNS)
-_LIGHT = tuple(column for column in _ALL if column.name not in BULKY)
+_WITHOUT_BULK = tuple(column for column in _ALL if column.name not in BULKY)
+_NAMES_WITHOUT_BULK = tuple(column.name for column in _WITHOUT_BULK)
+_NAMES_LIGHT = tuple(runs.c[attribute].name for attribute in LIGHT)
 
 
 class RunLog:
@@ -35,6 +51,7 @@ class RunLog:
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
+        self._dialect = self._database.engine.dialect.name
         self._experiments = ExperimentLog(self._database)
         with translate_errors("opened"):
             upgrade(self._database.engine)
@@ -55,7 +72,8 @@ class RunLog:
         with translate_errors("written"):
             try:
                 with self._database.writing() as connection:
-                    connection.execute(sa.insert(runs).values(values))
+                    added = connection.execute(sa.insert(runs).values(values).returning(runs.c.id)).scalar_one()
+                    index_run(connection, added, values)
             except IntegrityError:
                 with self._database.reading() as connection:
                     if connection.execute(sa.select(runs.c.id).where(runs.c.run_id == values["run_id"])).first():
@@ -65,7 +83,7 @@ class RunLog:
 
     def get(self, run_id: str) -> RunRecord | None:
         """The whole record of one run, chunks included."""
-        found = self._records(sa.select(*_ALL).where(runs.c.run_id == run_id))
+        found = self._records(sa.select(*_ALL).where(runs.c.run_id == clean_text(run_id)))
         return found[0] if found else None
 
     def recent(
@@ -78,14 +96,46 @@ class RunLog:
         bulky: bool = False,
     ) -> list[RunRecord]:
         """The newest runs, newest first, that fit all that is given. `bulky`: with chunks and progress trace."""
-        query = sa.select(*(_ALL if bulky else _LIGHT)).where(*_conditions(model_id, mode, status))
-        return self._records(query.order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit))
+        wanted = RunFilter(model_id=model_id, mode=mode, status=status)
+        newest = run_order(Order(), self._dialect)
+        # The rows are found in an index alone; only those that were asked for are read.
+        found = sa.select(runs.c.id).where(*conditions(wanted, self._dialect)).order_by(*newest).limit(limit).subquery()
+        query = sa.select(*(_ALL if bulky else _WITHOUT_BULK)).where(runs.c.id.in_(sa.select(found.c.id)))
+        return self._records(query.order_by(*newest))
 
     def count(self, *, model_id: str | None = None, mode: Mode | None = None, status: RunStatus | None = None) -> int:
         """How many runs fit."""
-        query = sa.select(sa.func.count()).select_from(runs).where(*_conditions(model_id, mode, status))
-        with self._database.reading() as connection:
-            return connection.execute(query).scalar_one()
+        wanted = RunFilter(model_id=model_id, mode=mode, status=status)
+        return int(self._rows(count_runs(wanted, self._dialect))[0][0])
+
+    def page(self, wanted: RunFilter, order: Order, *, limit: int = 100, offset: int = 0) -> Page:
+        """Some of the runs that fit, with the columns of a table alone. Raises `KeyError` for an unknown order."""
+        rows = self._rows(page_of_runs(wanted, order, self._dialect, limit, offset))
+        [(total,)] = self._rows(count_runs(wanted, self._dialect))
+        return Page(rows=[dict(zip(_NAMES_LIGHT, row, strict=True)) for row in rows], total=total)
+
+    def pair_page(self, wanted: RunFilter, order: Order, *, limit: int | None = 100, offset: int = 0) -> PairPage:
+        """The same for pairs of which both members fit; without a limit all that follow."""
+        rows = self._rows(page_of_pairs(wanted, order, self._dialect, limit, offset))
+        [(total,)] = self._rows(count_pairs(wanted, self._dialect))
+        names, half = _NAMES_LIGHT, len(_NAMES_LIGHT)
+        pairs = [tuple(dict(zip(names, side, strict=True)) for side in (row[:half], row[half:])) for row in rows]
+        return PairPage(pairs=cast(list[tuple[Row, Row]], pairs), total=total)
+
+    def rows(self, wanted: RunFilter, order: Order, *, batch: int = 500) -> Iterator[Row]:
+        """Every run that fits, in order, as `RunRecord.to_row` gives it without bulky columns. The order is that of
+        the moment in which it begins; no connection is held between two batches."""
+        query = sa.select(runs.c.id).where(*conditions(wanted, self._dialect))
+        ids = [row_id for (row_id,) in self._rows(query.order_by(*run_order(order, self._dialect)))]
+        for start in range(0, len(ids), batch):
+            some = ids[start : start + batch]
+            read = self._rows(sa.select(runs.c.id, *_WITHOUT_BULK).where(runs.c.id.in_(some)))
+            by_id = {row_id: dict(zip(_NAMES_WITHOUT_BULK, values, strict=True)) for row_id, *values in read}
+            yield from (by_id[row_id] for row_id in some if row_id in by_id)
+
+    def models(self) -> list[str]:
+        """Every model that was asked, by name."""
+        return sorted(model for (model,) in self._rows(sa.select(runs.c.request_model).distinct()))
 
     def pairs(self, limit: int = 100) -> list[tuple[RunRecord, RunRecord]]:
         """The newest pairs as (complete, streamed), newest first. A pair with one member is none; of several members
@@ -99,7 +149,7 @@ class RunLog:
             .limit(limit)
             .subquery()
         )
-        query = sa.select(*_LIGHT).where(runs.c.pair_id.in_(sa.select(newest.c.pair_id))).order_by(runs.c.id)
+        query = sa.select(*_WITHOUT_BULK).where(runs.c.pair_id.in_(sa.select(newest.c.pair_id))).order_by(runs.c.id)
         members: dict[str | None, dict[Mode, RunRecord]] = {}
         for record in self._records(query):
             modes = members.pop(record.pair_id, {})
@@ -108,11 +158,11 @@ class RunLog:
 
     def of_experiment(self, experiment_id: str, *, bulky: bool = False) -> list[RunRecord]:
         """The runs of an experiment, oldest first, warm-up included. `bulky`: with chunks and progress trace."""
-        return self._together(runs.c.experiment_id == experiment_id, bulky=bulky)
+        return self._together(runs.c.experiment_id == clean_text(experiment_id), bulky=bulky)
 
     def of_comparison(self, comparison_id: str, *, bulky: bool = False) -> list[RunRecord]:
         """The runs of a comparison, oldest first. `bulky`: with chunks and progress trace."""
-        return self._together(runs.c.comparison_id == comparison_id, bulky=bulky)
+        return self._together(runs.c.comparison_id == clean_text(comparison_id), bulky=bulky)
 
     def finished_lengths(self, limit: int = 1000) -> list[tuple[str, Mode, str | None, int, bool]]:
         """Completed answers, oldest first, as `LengthHistory.add` takes them: model id, mode, system prompt, visible
@@ -167,7 +217,7 @@ class RunLog:
     # --- reading ---
 
     def _together(self, condition: sa.ColumnElement[bool], *, bulky: bool) -> list[RunRecord]:
-        query = sa.select(*(_ALL if bulky else _LIGHT)).where(condition)
+        query = sa.select(*(_ALL if bulky else _WITHOUT_BULK)).where(condition)
         return self._records(query.order_by(runs.c.started_at, runs.c.id))
 
     def _records(self, query: sa.Select[*tuple[Any, ...]]) -> list[RunRecord]:
@@ -177,11 +227,6 @@ class RunLog:
     def _rows(self, query: sa.Select[*tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         with self._database.reading() as connection:
             return [tuple(row) for row in connection.execute(query)]
-
-
-def _conditions(model_id: str | None, mode: Mode | None, status: RunStatus | None) -> list[sa.ColumnElement[bool]]:
-    wanted = {"request_model": model_id, "mode": mode, "status": status}
-    return [runs.c[attribute] == value for attribute, value in wanted.items() if value is not None]
 
 
 _TUPLES = frozenset(f.name for f in fields(RunRecord) if str(f.type).startswith("tuple"))

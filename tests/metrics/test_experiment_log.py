@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +10,6 @@ import pytest
 from metrics.experiment_log import StoredExperiment, Vote
 from metrics.run_log import RunLog, RunLogError
 from tests.metrics.records import record
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[RunLog]:
-    with RunLog(f"sqlite:///{tmp_path / 'runs.db'}") as opened:
-        yield opened
 
 
 def experiment(second: int = 0, **given: Any) -> StoredExperiment:

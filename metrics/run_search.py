@@ -1,0 +1,75 @@
+"""Search of the log by words: what is indexed of a run, and how a question becomes a condition.
+
+A scan of every prompt and answer with LIKE took 0.3 s of 50,000 rows on SQLite and 0.5 s on PostgreSQL (measured
+2026-11, 2 cores), and grows with the log. So every run's words stand in an index of their own: FTS5 on SQLite, a
+`tsvector` under GIN on PostgreSQL. Both get the same words from here and cut nothing up themselves, so that both find
+the same runs.
+
+What is typed is read as terms with spaces between; a run fits when it has all of them, each as the beginning of a word
+or, for `nova-lite` and 東京, of words that follow each other. A single letter stands for itself. Capitals and accents
+make no difference. Scripts without spaces count every letter as a word. Of an answer the first 200,000 characters are
+searched.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+INDEXED_CHARS = 200_000
+"""PostgreSQL holds at most 1 MB of words of one row."""
+WORD_CHARS = 64
+TABLE = {
+    "sqlite": "CREATE VIRTUAL TABLE run_search USING fts5(words, content='', columnsize=0)",
+    "postgresql": "CREATE TABLE run_search (id BIGINT PRIMARY KEY, words TSVECTOR NOT NULL)",
+}
+"""How the index is made, by SQLAlchemy's names of the dialects."""
+POSTGRESQL_INDEX = "CREATE INDEX ix_run_search_words ON run_search USING gin (words)"
+"""Made after the rows that are there: it takes a third of the time."""
+_SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+"""Thai, Lao, Burmese, Khmer, kana and Han."""
+_WORD = re.compile(rf"[{_SPACELESS}\U00020000-\U0003ffff]|[^\W_{_SPACELESS}\U00020000-\U0003ffff]{{1,{WORD_CHARS}}}")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in the order in which they stand, folded: letters and digits only."""
+    if not text.isascii():
+        apart = unicodedata.normalize("NFKD", text)
+        text = unicodedata.normalize("NFC", "".join(c for c in apart if unicodedata.category(c) != "Mn"))
+    return _WORD.findall(text.casefold())
+
+
+def index_run(connection: sa.Connection, row_id: int, run: Mapping[str, Any]) -> None:
+    """Makes a run findable by model, prompt and answer; `run` is by attributes of the record."""
+    found = words("\n".join((run["request_model"], run["prompt"], run["response"]))[:INDEXED_CHARS])
+    if connection.dialect.name == "sqlite":
+        insert = sa.text("INSERT INTO run_search (rowid, words) VALUES (:id, :words)")
+        connection.execute(insert, {"id": row_id, "words": " ".join(found)})
+    else:
+        insert = sa.text("INSERT INTO run_search (id, words) VALUES (:id, CAST(:words AS tsvector))")
+        numbered = " ".join(f"'{word}':{place}" for place, word in enumerate(found, start=1))
+        connection.execute(insert, {"id": row_id, "words": numbered})
+
+
+def has_words(row_id: sa.ColumnElement[Any], text: str, dialect: str) -> sa.ColumnElement[bool]:
+    """The condition that the run of `row_id` fits what was typed. Typed signs without a word in them fit nothing."""
+    terms = [found for term in text.split() if (found := words(term))]
+    if not terms:
+        return sa.false()
+    if dialect == "sqlite":
+        typed = " ".join(f'"{" ".join(term)}"{"" if _whole(term) else " *"}' for term in terms)
+        match = sa.text("SELECT rowid FROM run_search WHERE run_search MATCH :typed")
+    else:
+        phrases = (" <-> ".join(f"'{word}'" for word in term) + ("" if _whole(term) else ":*") for term in terms)
+        typed = " & ".join(f"({phrase})" for phrase in phrases)
+        match = sa.text("SELECT id FROM run_search WHERE words @@ CAST(:typed AS tsquery)")
+    return row_id.in_(match.bindparams(typed=typed).columns(sa.column("id", sa.BigInteger)))
+
+
+def _whole(term: list[str]) -> bool:
+    """A single letter stands for itself: the words that begin with it are no answer, and many."""
+    return len(term[-1]) == 1
