@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, Literal
 
-from app.experiment_cost import Meter, Pricing, Spend, check_cap
+from app.experiment_cost import Meter, Pricing, Spend, check_cap, most_of
 from app.experiment_plan import ExperimentSettings, PlannedCall, checked, plan, request_of
 from app.live import RunUpdate
 from app.records import RunLabels, client_versions
@@ -92,9 +92,7 @@ class Experiment:
         self._services = services
         self._clock = clock
         self._calls = [(call, request_of(call, self.settings, salt=self.id)) for call in plan(self.settings)]
-        self._meter = Meter(
-            lambda model_id: services.backends.status_of(model_id).region, services.runner.estimator, pricing
-        )
+        self._meter = _meter(services, pricing)
         self._check()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -116,7 +114,7 @@ class Experiment:
     @property
     def most_usd(self) -> float | None:
         """What the whole can cost at most; `None` where a model has no known price."""
-        return self._meter.total(request for _, request in self._calls)
+        return most_of(self._calls, self._meter)
 
     def begin(self) -> None:
         """Starts the thread. Once."""
@@ -304,6 +302,16 @@ class Experiment:
             log.error("Experiment %s is not logged: %s", self.id, error)  # noqa: TRY400  # the sentence is enough
             with self._lock:
                 self._tell(f"This experiment is not in the run log: {error}")
+
+
+def most_usd(services: Services, settings: ExperimentSettings) -> float | None:
+    """What an experiment would cost at most; `None` where a model has no known price. Raises `UnknownModelError`."""
+    calls = [(call, request_of(call, settings, salt="")) for call in plan(settings)]
+    return most_of(calls, _meter(services, price))
+
+
+def _meter(services: Services, pricing: Pricing) -> Meter:
+    return Meter(lambda model_id: services.backends.status_of(model_id).region, services.runner.estimator, pricing)
 
 
 def settings_of(update: ExperimentUpdate) -> dict[str, Any]:

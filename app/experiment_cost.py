@@ -6,10 +6,12 @@ stopped or failed counts at its most: whether it was billed is not known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from app.experiment_plan import PlannedCall
 from metrics.pricing import OWN_PREFIXES, Price, price
 from metrics.record import RunRecord
 from metrics.tokens import TokenEstimator
@@ -99,6 +101,15 @@ class Meter:
         if found.usd is None:
             return None
         return found.usd * (OUTSIDE_US if found.source and found.source.endswith("US price") else 1.0)
+
+
+def most_of(calls: Sequence[tuple[PlannedCall, GenerationRequest]], meter: Meter) -> float | None:
+    """USD that a whole plan costs at most. Calls that ask the same differ by their nonce only and are priced once."""
+    alike = Counter((call.model_id, call.prompt) for call, _ in calls)
+    one = {(call.model_id, call.prompt): request for call, request in calls}
+    prices = [(count, meter.most(one[asked])) for asked, count in alike.items()]
+    known = [count * usd for count, usd in prices if usd is not None]
+    return sum(known) if len(known) == len(prices) else None
 
 
 def check_cap(requests: Iterable[GenerationRequest], meter: Meter, cap_usd: float | None) -> None:

@@ -94,6 +94,7 @@ def checked(settings: ExperimentSettings) -> ExperimentSettings:
     _within("models", len(models), 1, MAX_MODELS)
     _within("prompts", len(prompts), 1, MAX_PROMPTS)
     _whole("pairs", settings.pairs, 1, MAX_PAIRS)
+    _within("pairs of all models together", len(models) * settings.pairs, 1, 5 * MAX_PAIRS)
     _whole("max_tokens", settings.max_tokens, 1, MAX_TOKENS)
     _whole("warm_up", settings.warm_up, 0, MAX_WARM_UP)
     _whole("seed", settings.seed, 0, 2**31 - 1)
