@@ -6,24 +6,20 @@ is what lasts.
 
 from __future__ import annotations
 
-import re
-import secrets
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from app.keyed import KEEP_S, MAX_KEPT, Keyed
 from app.live import RunUpdate
 from metrics.record import Mode
 from providers.types import Message
 
 TurnMode = Literal["stream", "sync", "both"]
 
-KEEP_S = 12 * 3600.0
-MAX_CONVERSATIONS = 500
 MAX_TURNS = 200
-_KEY = re.compile(r"[A-Za-z0-9_-]{22,64}")
 
 
 class LiveRun(Protocol):
@@ -197,41 +193,14 @@ class Conversation:
         return next((entry for entry in self._entries if entry.turn.id == turn_id), None)
 
 
-class Conversations:
+class Conversations(Keyed[Conversation]):
     """All conversations of this process, by key. `clock` is monotonic, in seconds."""
 
     def __init__(
         self,
         *,
         keep_s: float = KEEP_S,
-        max_conversations: int = MAX_CONVERSATIONS,
+        max_conversations: int = MAX_KEPT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._keep_s = keep_s
-        self._max = max_conversations
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, Conversation]] = {}
-
-    def open(self, key: str | None) -> Conversation:
-        """The conversation under `key`. A key that is not known opens an empty one; what is no key gets a fresh one."""
-        if not isinstance(key, str) or not _KEY.fullmatch(key):
-            key = secrets.token_urlsafe(24)
-        now_s = self._clock()
-        with self._lock:
-            _, conversation = self._known.pop(key, (0.0, Conversation(key)))
-            self._known[key] = (now_s, conversation)  # the most recently used stands last
-            self._drop_old(now_s)
-        return conversation
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def _drop_old(self, now_s: float) -> None:
-        excess = len(self._known) - self._max
-        for key, (used_s, conversation) in list(self._known.items())[:-1]:
-            if now_s - used_s > self._keep_s or excess > 0:
-                if conversation.busy:
-                    continue
-                del self._known[key]
-                excess -= 1
+        super().__init__(Conversation, keep_s=keep_s, most=max_conversations, clock=clock)

@@ -31,13 +31,14 @@ MAX_LANES = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What one lane asks, and how. `providers` is where, if elsewhere than the runner's own; a `refusal` says why it
-    cannot ask."""
+    """What one lane asks, and how. `providers` is where, if elsewhere than the runner's own; `notices` are sentences
+    about the request; a `refusal` says why it cannot ask."""
 
     model_id: str
     mode: Mode = "stream"
     request: GenerationRequest | None = None
     providers: Served | None = None
+    notices: tuple[str, ...] = ()
     refusal: Exception | None = None
 
 
@@ -200,7 +201,8 @@ def updates_per_s(lanes: int) -> float:
 
 def _picture(lane: _Lane) -> RunUpdate | None:
     if lane.run is not None and lane.begun:
-        return lane.run.snapshot()
+        update = lane.run.snapshot()
+        return replace(update, notices=(*lane.entry.notices, *update.notices)) if lane.entry.notices else update
     entry = lane.entry
     simulated = parse_model_id(entry.model_id).vendor == "simulated" if lane.run is not None else False
     nothing = RunUpdate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from app.comparisons import Comparisons
 from app.conversations import Conversations
 from app.experiments import Experiments
 from app.runner import Runner
@@ -15,13 +16,14 @@ from providers.connect import Backends
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The runner, the backends it asks, the log it writes, the conversations of the page, the experiment, and the
-    figures for operators."""
+    """The runner, the backends it asks, the log it writes, the conversations and comparisons of the page, the
+    experiment, and the figures for operators."""
 
     runner: Runner
     backends: Backends
     run_log: RunLog
     conversations: Conversations
+    comparisons: Comparisons = field(default_factory=Comparisons)
     experiments: Experiments = field(default_factory=Experiments)
     telemetry: Telemetry = field(default_factory=Telemetry)
 

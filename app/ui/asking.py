@@ -122,7 +122,7 @@ def make_request(
 
     Raises `InvalidValueError` and `UnknownModelError`, whose sentences say what to change.
     """
-    _check_prompt(form)
+    _check_form(form)
     capabilities, api = known_model(form.model_id, form.shape)
     earlier = conversation.messages_before(replacing)
     fitting = _that_fit(form, earlier, capabilities, estimator)
@@ -146,14 +146,19 @@ def make_request(
     return request, notices
 
 
-def _check_prompt(form: Form) -> None:
-    if is_blank(form.prompt):
+def check_prompt(prompt: Any) -> None:
+    """Raises `InvalidValueError` for a prompt that no model could be asked."""
+    if not isinstance(prompt, str) or is_blank(prompt):
         raise InvalidValueError("Prompt is required: write what the model should answer.", field="prompt")
-    if len(form.prompt) > MAX_PROMPT_CHARS:
+    if len(prompt) > MAX_PROMPT_CHARS:
         raise InvalidValueError(
-            f"The prompt has {len(form.prompt):,} characters; at most {MAX_PROMPT_CHARS:,} can be sent. Shorten it.",
+            f"The prompt has {len(prompt):,} characters; at most {MAX_PROMPT_CHARS:,} can be sent. Shorten it.",
             field="prompt",
         )
+
+
+def _check_form(form: Form) -> None:
+    check_prompt(form.prompt)
     if not form.model_id:
         raise InvalidValueError("Choose a model, or type the id or ARN of one.", field="model")
 

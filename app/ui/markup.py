@@ -124,8 +124,8 @@ def _finished(update: RunUpdate, labels: Labels, *, both: bool = False, tools: s
     return (
         f'<section class="answer" data-mode="{update.mode}" data-state="{update.state}"'
         f' data-run="{escape(update.run_id)}" data-raw="{escape(update.text)}">'
-        f"{_answer_head(update, labels, both=both)}{_thinking(update)}{body}"
-        f"{_failure(update.failure)}{_not_saved(update)}"
+        f"{_answer_head(update, labels, both=both)}{thinking(update)}{body}"
+        f"{failure_box(update.failure)}{not_saved(update)}"
         f'<div class="under">{figures_line(update)}<div class="acts">{copy}{tools}</div></div></section>'
     )
 
@@ -137,7 +137,8 @@ def _answer_head(update: RunUpdate, labels: Labels, *, both: bool) -> str:
     return f'<h3 class="who">{way}<span class="model">{escape(labels(update.model_id))}</span>{marks}</h3>'
 
 
-def _thinking(update: RunUpdate) -> str:
+def thinking(update: RunUpdate) -> str:
+    """What the model thought, folded, once the answer has ended."""
     if not update.reasoning:
         return ""
     thought_s = update.record.thinking_s if update.record else None
@@ -145,18 +146,20 @@ def _thinking(update: RunUpdate) -> str:
     return f'<details class="thinking"><summary>{summary}</summary><p>{escape(update.reasoning)}</p></details>'
 
 
-def _failure(failure: RunFailure | None) -> str:
+def failure_box(failure: RunFailure | None, again: str = "again") -> str:
+    """Why there is no answer, or no whole one, with a button to ask again and the details folded."""
     if failure is None:
         return ""
     request_id = f" · request id <code>{escape(failure.request_id)}</code>" if failure.request_id else ""
     return (
         f'<div class="failure"><p>{escape(failure.sentence)}</p>'
-        '<button type="button" class="retry" data-act="again">Retry</button>'
+        f'<button type="button" class="retry" data-act="{again}">Retry</button>'
         f"<details><summary>Details</summary><p><code>{escape(failure.type)}</code>{request_id}</p></details></div>"
     )
 
 
-def _not_saved(update: RunUpdate) -> str:
+def not_saved(update: RunUpdate) -> str:
+    """That a run could not be written to the log, and why."""
     return f'<p class="notice">This run is not in the table: {escape(update.not_saved)}</p>' if update.not_saved else ""
 
 
@@ -205,17 +208,18 @@ class LiveAnswer:
         live = "" if update.ended else " live"
         return [
             f'<section class="answer{live}" data-mode="{update.mode}" data-state="{update.state}">{head}',
-            _live_thinking(update),
+            live_thinking(update),
             '<div class="md" dir="auto">',
             *self._blocks(update),
-            f"</div>{_waiting_words(update)}</section>",
+            f"</div>{waiting_words(update)}</section>",
         ]
 
     def _blocks(self, update: RunUpdate) -> list[str]:
         return self._texts.setdefault(update.run_id, GrowingMarkdown()).blocks(update.text)
 
 
-def _live_thinking(update: RunUpdate) -> str:
+def live_thinking(update: RunUpdate) -> str:
+    """The newest of what the model is thinking."""
     if not update.reasoning:
         return ""
     if update.text:
@@ -223,7 +227,8 @@ def _live_thinking(update: RunUpdate) -> str:
     return f'<p class="thought">{escape(update.reasoning[-600:])}</p>'
 
 
-def _waiting_words(update: RunUpdate) -> str:
+def waiting_words(update: RunUpdate) -> str:
+    """What stands where the answer will."""
     if update.text or update.ended or update.reasoning:
         return ""
     if update.mode == "sync":

@@ -24,7 +24,7 @@ class Strip:
     """Draws the four live elements for one turn; its bar never goes back within an answer."""
 
     def __init__(self) -> None:
-        self._shown: dict[tuple[str, int], tuple[float, float]] = {}
+        self._bars = Bars()
 
     def draw(self, turn: Turn | None) -> str:
         """For the turn that is being answered or was answered last."""
@@ -33,22 +33,8 @@ class Strip:
             return _strip(state="ready", busy=False, update=None, bar=READY, detail="", announcement="")
         state = present.MAIN_STATES[update.state] if update else ("waiting" if turn.open else "stopped")
         said = present.announcement(update) if update else "Waiting for the answer."
-        bar = self._bar(update, busy=turn.open)
+        bar = self._bars.bar(update, busy=turn.open)
         return _strip(state=state, busy=turn.open, update=update, bar=bar, detail=_detail(turn), announcement=said)
-
-    def _bar(self, update: RunUpdate | None, *, busy: bool) -> Bar:
-        if update is not None and update.state == "done":
-            return Bar("whole", 100.0, 100.0, words="100 %")
-        if not busy or (update is not None and update.ended):
-            return READY
-        estimate = update.progress if update else None
-        if update is None or estimate is None or estimate.low is None or estimate.high is None:
-            return Bar("unknown", 0.0, 0.0, words="")
-        key = (update.run_id, update.resets)
-        low, high = self._shown.get(key, (0.0, 0.0))
-        self._shown[key] = low, high = max(low, estimate.low), max(high, estimate.high)
-        words, left = present.progress_range(estimate), present.time_left(estimate)
-        return Bar("range", 100 * low, 100 * high, words=words, left=left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +49,28 @@ class Bar:
 
 
 READY = Bar("empty", 0.0, 0.0, words="")
+
+
+class Bars:
+    """The bars of answers; none of them goes back within its answer."""
+
+    def __init__(self) -> None:
+        self._shown: dict[tuple[str, int], tuple[float, float]] = {}
+
+    def bar(self, update: RunUpdate | None, *, busy: bool) -> Bar:
+        """For an answer as it is now."""
+        if update is not None and update.state == "done":
+            return Bar("whole", 100.0, 100.0, words="100 %")
+        if not busy or (update is not None and update.ended):
+            return READY
+        estimate = update.progress if update else None
+        if update is None or estimate is None or estimate.low is None or estimate.high is None:
+            return Bar("unknown", 0.0, 0.0, words="")
+        key = (update.run_id, update.resets)
+        low, high = self._shown.get(key, (0.0, 0.0))
+        self._shown[key] = low, high = max(low, estimate.low), max(high, estimate.high)
+        words, left = present.progress_range(estimate), present.time_left(estimate)
+        return Bar("range", 100 * low, 100 * high, words=words, left=left)
 
 
 def idle() -> str:
@@ -98,14 +106,15 @@ def _strip(*, state: str, busy: bool, update: RunUpdate | None, bar: Bar, detail
         f'<div id="chat-status" role="group" aria-label="Status"><span class="dot" aria-hidden="true"></span>'
         f'<span class="word">{state}</span><span class="elapsed" aria-hidden="true">{elapsed}</span>'
         f'<span class="detail">{escape(detail)}</span></div>'
-        f'<div id="chat-rate" role="group" aria-label="Token rate">{_rate(update)}</div>'
-        f'<div id="chat-progress" role="group" aria-label="Progress">{_progress(bar, busy=busy)}</div>'
+        f'<div id="chat-rate" role="group" aria-label="Token rate">{rate_html(update)}</div>'
+        f'<div id="chat-progress" role="group" aria-label="Progress">{progress_html(bar, busy=busy)}</div>'
         f'<div id="chat-stats" role="group" aria-label="Figures">{figures_line(update) if update else ""}</div>'
         f'<div class="sr-only" role="status">{escape(announcement)}</div></div>'
     )
 
 
-def _rate(update: RunUpdate | None) -> str:
+def rate_html(update: RunUpdate | None) -> str:
+    """The rate of now while text flows, the answer's own at the end."""
     if update is None:
         return ""
     if update.ended:
@@ -115,7 +124,8 @@ def _rate(update: RunUpdate | None) -> str:
     return f'<span class="rate">{escape(present.live_rate(update.rate))}</span>{words}'
 
 
-def _progress(bar: Bar, *, busy: bool) -> str:
+def progress_html(bar: Bar, *, busy: bool) -> str:
+    """A bar with its words."""
     value = f' aria-valuenow="{bar.low:.0f}"' if bar.kind in ("range", "whole") else ""
     text = ", ".join(part for part in (bar.words, bar.left) if part) or ("estimating" if busy else "not running")
     return (
