@@ -2,6 +2,7 @@
 
 Runs that something happened to are left out pair by pair (`metrics.pairs`); the estimates are those of
 `metrics.stats`; a difference is claimed where its interval leaves out 0. docs/experiments.md says how good that is.
+Figures by name, promises, and comparisons of sessions and models are to be had here, too.
 """
 
 from __future__ import annotations
@@ -10,13 +11,35 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from metrics.contrast import Contrast, between
 from metrics.effect import Effect, Metric, effects_of
+from metrics.figures import FigureName, Promise, TooFewRunsError, figure, parse_figure, promise
 from metrics.pairs import Pair, Pairs, VoidedPair, left_out, measured, pairs_of
 from metrics.phrases import aside, headline
 from metrics.record import RunRecord
+from metrics.sessions import Shift, against
 from metrics.stats import LEVEL, Percentiles, percentiles
 
-__all__ = ["Effect", "Pair", "Pairs", "Verdict", "VoidedPair", "pairs_of", "verdict_of", "verdicts_of"]
+__all__ = [
+    "Contrast",
+    "Effect",
+    "FigureName",
+    "Pair",
+    "Pairs",
+    "Promise",
+    "Shift",
+    "TooFewRunsError",
+    "Verdict",
+    "VoidedPair",
+    "against",
+    "between",
+    "figure",
+    "pairs_of",
+    "parse_figure",
+    "promise",
+    "verdict_of",
+    "verdicts_of",
+]
 
 WITH = "with streaming"
 

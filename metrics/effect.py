@@ -81,20 +81,24 @@ METRICS: dict[Metric, tuple[str, Callable[[RunRecord], float | None]]] = {
 
 def effect_of(metric: Metric, pairs: Iterable[tuple[RunRecord, RunRecord]]) -> Effect | None:
     """The effect over the pairs where both members have the figure; `None` where no pair has."""
-    unit, value_of = METRICS[metric]
+    value_of = METRICS[metric][1]
     values = [(value_of(first), value_of(second)) for first, second in pairs]
     known = [(first, second) for first, second in values if first is not None and second is not None]
     if not known:
         return None
     differences = [first - second for first, second in known]
-    change, median = _centre(differences), bootstrap_median(differences)
     ratio = None
     if all(first > 0 and second > 0 for first, second in known):
         ratio = _centre([math.log(second / first) for first, second in known])
+    return make_effect(metric, len(known), _centre(differences), ratio, bootstrap_median(differences))
+
+
+def make_effect(metric: Metric, n: int, change: Interval, ratio: Interval | None, median: Interval) -> Effect:
+    """An effect from its estimates; `ratio` comes in logarithms."""
     return Effect(
         metric=metric,
-        unit=unit,
-        n=len(known),
+        unit=METRICS[metric][0],
+        n=n,
         estimate=change.estimate,
         low=change.low,
         high=change.high,

@@ -5,8 +5,9 @@ A pair is left out for what happened to it, by name, never for being slow: nothi
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metrics.record import Mode, RunRecord
@@ -16,6 +17,8 @@ TOO_MANY = "more than one run of a kind"
 SIMULATED = "simulated among real runs"
 RETRIED = "tried again"
 ONE_SIDE_CUT = "cut by the token limit on one side only"
+APART = "Simulated runs and real ones are not compared."
+_NONCE = re.compile(r"^\[[0-9a-f]{12}\]\n")
 _STATUSES = {"failed": "failed", "interrupted": "interrupted", "cancelled": "stopped"}
 _FLAGS = {
     "retried": RETRIED,
@@ -120,6 +123,21 @@ def reason_of(row: RunRecord, real: bool) -> str | None:
 def has_real(rows: Iterable[RunRecord]) -> bool:
     """Whether one of them is not simulated."""
     return any(not row.simulated for row in rows)
+
+
+def mixed(some: Sequence[RunRecord], others: Sequence[RunRecord]) -> bool:
+    """Whether one side is simulated and the other is real. Runs that count are of one kind on each side."""
+    return bool(some) and bool(others) and some[0].simulated != others[0].simulated
+
+
+def asked(run: RunRecord) -> Hashable:
+    """What the model was asked, without the characters that keep an experiment's calls out of prompt caches."""
+    system, turns = run.system_prompt or "", tuple((turn["role"], turn["text"]) for turn in run.conversation)
+    return (
+        _NONCE.sub("", system),
+        tuple((role, _NONCE.sub("", text)) for role, text in turns),
+        _NONCE.sub("", run.prompt),
+    )
 
 
 def left_out(reasons: Mapping[str, int]) -> str:

@@ -17,12 +17,15 @@ _WORDS: dict[Metric, tuple[str, str, str]] = {
     "duration_per_token": ("time per output token", "shorter", "longer"),
     "cost": ("cost", "lower", "higher"),
 }
+NAMES: dict[Metric, str] = {metric: words[0] for metric, words in _WORDS.items()}
+"""What a metric is called."""
 # unit -> factor, sign before, unit after, decimals at least and at most
 _SCALES: dict[str, tuple[float, str, str, int, int]] = {
     "s": (1.0, "", " s", 1, 3),
     "ms": (1000.0, "", " ms", 0, 2),
     "s/token": (1000.0, "", " ms", 1, 3),
     "USD": (1.0, "$", "", 2, 7),
+    "share": (100.0, "", " %", 0, 1),
 }
 
 
@@ -38,7 +41,7 @@ def headline(effect: Effect, whose: str) -> str:
     return f"{said}, {percent(effect.level)} interval {interval(effect)}, n = {effect.n}"
 
 
-def aside(effect: Effect, whose: str) -> str:
+def aside(effect: Effect, whose: str = "") -> str:
     """A statement beside the main one: `total time: no clear difference (-0.4 to 0.3 s)`."""
     said = claim(effect, whose)
     return said if effect.reading == "too few" else f"{said} ({interval(effect)})"
@@ -50,12 +53,12 @@ def claim(effect: Effect, whose: str) -> str:
     amount = amounts([abs(value) for value in _shown(effect)], effect.unit)[0]
     match effect.reading:
         case "less":
-            return f"{name} {amount} {less} {whose}"
+            return f"{name} {amount} {less} {whose}".rstrip()
         case "more":
-            return f"{name} {amount} {more} {whose}"
+            return f"{name} {amount} {more} {whose}".rstrip()
         case "too few":
             direction = less if effect.estimate >= 0 else more
-            return f"{name}: not enough runs to tell (median {amount} {direction} {whose})"
+            return f"{name}: not enough runs to tell (median {f'{amount} {direction} {whose}'.rstrip()})"
         case _:
             return f"{name}: {effect.reading}"
 
@@ -80,8 +83,8 @@ def amounts(values: Sequence[float], unit: str) -> list[str]:
     one side of 0 are not shown as 0."""
     factor, before, after, least, most = _scale(values, unit)
     scaled = [value * factor for value in values]
-    half = (max(scaled) - min(scaled)) / 2
-    wanted = math.ceil(-math.log10(half)) if half > 0 else least + 1
+    half = (max(scaled) - min(scaled)) / 2 or max(map(abs, scaled)) / 20
+    wanted = math.ceil(-math.log10(half)) if half > 0 else least
     decimals = min(max(least, wanted), most)
     one_sided = min(scaled) > 0 or max(scaled) < 0
     while one_sided and decimals < most and not all(round(value, decimals) for value in scaled):
