@@ -5,78 +5,42 @@ Bad input is 400 with a sentence that names the field; before the stream faults 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
 from starlette.types import Lifespan
 
 from app import __version__
+from app.api_errors import add_error_handlers, error_response
+from app.api_schema import (
+    AS_TEXT,
+    ASKING,
+    EVENTS_ONLY,
+    LOG_AS_CSV,
+    GenerateBody,
+    Health,
+    ModelsAnswer,
+    failures,
+)
 from app.demo import add_demo
-from app.live import RunFailure, RunUpdate
+from app.live import RunUpdate
 from app.records import RunLabels
 from app.run import Run
 from app.services import Services
 from app.sse import Streams, closing, read_position, stored_events
 from app.telemetry import CONTENT_TYPE
-from metrics.run_log import RunLogError
-from metrics.tables import to_csv
-from providers.errors import InvalidValueError, ProviderError
+from providers.errors import InvalidValueError
 from providers.retry import RetryPolicy
 from providers.types import Api, GenerationRequest, InferenceConfig, Message
-
-STATUSES: Mapping[str, int] = {
-    "InvalidValueError": 400,
-    "InvalidRequestError": 400,
-    "ConfigurationError": 403,
-    "AccessDeniedError": 403,
-    "UnknownModelError": 404,
-    "ModelNotFoundError": 404,
-    "ThrottledError": 429,
-    "QuotaExceededError": 429,
-    "ModelTimeoutError": 504,
-}
-"""Status by error class; every other failure of the service is 502."""
-
-
-class MessageBody(BaseModel):
-    """One turn."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-    role: Literal["user", "assistant", "system"]
-    content: str
-
-
-class GenerateBody(BaseModel):
-    """What to ask. Either `prompt`, or `messages` that end with the user's turn, or both."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        json_schema_extra={"examples": [{"prompt": "Why is the sky blue?", "max_tokens": 200, "stream": False}]},
-    )
-    prompt: str | None = Field(None, description="The next user turn.")
-    messages: list[MessageBody] | None = Field(None, description="Earlier turns.")
-    model_id: str | None = Field(None, description="Any id or ARN; the default model where it is left out.")
-    system: str | None = None
-    temperature: float | None = None
-    max_tokens: int | None = 500
-    top_p: float | None = None
-    stop_sequences: list[str] = []
-    stream: bool = False
-    resume: Literal["auto", "off"] = "auto"
-    family: str | None = Field(None, description="The wire shape of an id that does not tell its model.")
-    api: Api = Field("auto", description="`converse` asks any model without knowing its family.")
 
 
 def build_api(services: Services, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
@@ -88,11 +52,28 @@ def build_api(services: Services, lifespan: Lifespan[FastAPI] | None = None) -> 
         docs_url=None,  # FastAPI's own page is drawn by scripts of another host
         redoc_url=None,
     )
-    _add_error_handlers(app)
+    add_error_handlers(app)
     app.include_router(_router(services))
     _add_docs(app)
+    _describe(app)
     add_demo(app)
     return app
+
+
+def _describe(app: FastAPI) -> None:
+    """FastAPI adds a 422 to every description; here bad input is 400."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = described()
+        for path in schema["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schema["components"]["schemas"].pop(unused, None)
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the documented way to change it
 
 
 def _add_docs(app: FastAPI) -> None:
@@ -114,27 +95,40 @@ def _router(services: Services) -> APIRouter:
     router = APIRouter()
     streams = Streams()
 
-    @router.get("/healthz", summary="Whether the server is up, and which backend answers")
+    @router.get("/healthz", summary="Whether the server is up, and which backend answers", response_model=Health)
     async def healthz() -> dict[str, str | None]:
         status = services.backends.status
         return {"status": "ok", "backend": status.backend, "region": status.region, "version": __version__}
 
-    @router.get("/metrics", summary="Figures for operators, as Prometheus reads them", response_class=Response)
+    @router.get(
+        "/metrics",
+        summary="Figures for operators, as Prometheus reads them",
+        response_class=Response,
+        responses=AS_TEXT,
+    )
     def metrics() -> Response:
         return Response(services.telemetry.exposition(), media_type=CONTENT_TYPE)
 
-    @router.get("/api/models", summary="What can be chosen")
+    @router.get("/api/models", summary="What can be chosen", response_model=ModelsAnswer)
     async def models() -> dict[str, Any]:
         return {
             "models": [asdict(model) for model in services.backends.models()],
             "default": services.backends.default_model(),
         }
 
-    @router.post("/api/generate", summary="Ask a model: a complete answer, or with `stream` an event stream")
+    @router.post(
+        "/api/generate",
+        summary="Ask a model: a complete answer, or with `stream` an event stream",
+        responses=ASKING,
+    )
     async def generate(body: GenerateBody, request: Request) -> Response:
         return await _answer(services, streams, body, request)
 
-    @router.get("/api/generate", summary="The same for EventSource: always an event stream unless stream=false")
+    @router.get(
+        "/api/generate",
+        summary="The same for EventSource: always an event stream unless stream=false",
+        responses=ASKING,
+    )
     async def generate_get(
         request: Request,
         prompt: str = "",
@@ -165,7 +159,12 @@ def _router(services: Services) -> APIRouter:
         )
         return await _answer(services, streams, body, request)
 
-    @router.post("/api/generate/stream", summary="Ask a model: always an event stream")
+    @router.post(
+        "/api/generate/stream",
+        summary="Ask a model: always an event stream",
+        responses=EVENTS_ONLY,
+        response_class=Response,
+    )
     async def generate_stream(body: GenerateBody, request: Request) -> Response:
         return await _answer(services, streams, body.model_copy(update={"stream": True}), request)
 
@@ -176,7 +175,11 @@ def _router(services: Services) -> APIRouter:
 def _add_run_log(router: APIRouter, services: Services) -> None:
     """Reading the log. Plain functions: they wait for the database, so they run in threads."""
 
-    @router.get("/api/runs", summary="The run log, newest first, by the columns of docs/metrics.md")
+    @router.get(
+        "/api/runs",
+        summary="The run log, newest first, by the columns of docs/metrics.md",
+        responses=LOG_AS_CSV | failures(400, 503),
+    )
     def runs(
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         model_id: str | None = None,
@@ -191,7 +194,7 @@ def _add_run_log(router: APIRouter, services: Services) -> None:
             return Response(to_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
         return JSONResponse({"runs": rows})
 
-    @router.get("/api/runs/{run_id}", summary="One run, with its chunk times")
+    @router.get("/api/runs/{run_id}", summary="One run, with its chunk times", responses=failures(400, 404, 503))
     def one_run(run_id: str) -> Response:
         record = services.run_log.get(run_id)
         if record is None:
@@ -279,57 +282,3 @@ def _whole(update: RunUpdate) -> Response:
     assert update.record is not None  # every run that ended has its record
     told = closing(update.record, update.stop_reason)
     return JSONResponse({"text": update.text, "model_id": update.model_id, **told})
-
-
-# --- errors -----------------------------------------------------------------------------------------------------------
-
-
-def error_response(failure: RunFailure) -> JSONResponse:
-    """The status and body for a failure that happened before anything was sent."""
-    status = STATUSES.get(failure.type, 502)
-    headers = {"Retry-After": str(max(1, round(failure.retry_after_s or 1)))} if status == 429 else None
-    body = {"error": failure.sentence, "type": failure.type, "request_id": failure.request_id}
-    return JSONResponse(body, status_code=status, headers=headers)
-
-
-def _add_error_handlers(app: FastAPI) -> None:
-    """One body for every error: `error` (a sentence), `type`, `request_id`. No input is repeated in it."""
-
-    @app.exception_handler(ProviderError)
-    async def refused(_request: Request, error: ProviderError) -> JSONResponse:
-        return error_response(RunFailure.of(error))
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return _bad(_sentence(error.errors()[0]), 400, "InvalidValueError")
-
-    @app.exception_handler(RunLogError)
-    async def no_log(_request: Request, error: RunLogError) -> JSONResponse:
-        return _bad(str(error), 503, "RunLogError")
-
-    @app.exception_handler(HTTPException)
-    async def other(_request: Request, error: HTTPException) -> JSONResponse:
-        return _bad(str(error.detail), error.status_code, "HTTPError")
-
-
-def _bad(sentence: str, status: int, kind: str) -> JSONResponse:
-    return JSONResponse({"error": sentence, "type": kind, "request_id": None}, status_code=status)
-
-
-def _sentence(problem: Mapping[str, Any]) -> str:
-    """A sentence from one of pydantic's problems, without what was sent."""
-    path = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
-    field = ".".join(path)
-    match problem["type"]:
-        case "json_invalid":
-            return "The request body is not valid JSON."
-        case "missing" if not field:
-            return "Request body is required."
-        case "missing":
-            return f"{field} is required."
-        case "extra_forbidden":
-            return f"{field} is not a field of this request."
-        case "model_attributes_type" | "model_type" | "dict_type":
-            return "Request body is required: a JSON object, sent as application/json."
-        case _:
-            return f"{field or 'The request'}: {problem['msg']}."
