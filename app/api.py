@@ -38,6 +38,7 @@ from app.run import Run
 from app.services import Services
 from app.sse import Streams, closing, read_position, stored_events
 from app.telemetry import CONTENT_TYPE
+from metrics.exports import to_csv
 from providers.errors import InvalidValueError
 from providers.retry import RetryPolicy
 from providers.types import Api, GenerationRequest, InferenceConfig, Message
