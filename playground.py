@@ -31,6 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             logging.getLogger().setLevel(logging.WARNING)
             return chat(settings)
+        case "experiment":
+            from app.cli_experiment import experiment
+
+            logging.getLogger().setLevel(logging.ERROR)
+            return experiment(settings)
         case "models":
             return _models(settings)
         case "endpoint":

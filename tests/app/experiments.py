@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,24 +16,27 @@ from tests.wire import Connection, Reply, WireServer, document, stop_frames, str
 
 MODEL = "newvendor.measured-v1:0"
 """Asked over Converse, whose frames `tests.wire` has."""
-WORDS = [f"word{number} " for number in range(6)]
+WORDS = [f"word{number} " for number in range(4)]
+"""So few that however fast they come, nobody calls it a burst."""
 
 
-def answers(*, first_s: float = 0.0, gap_s: float = 0.0) -> Reply:
-    """Both ways of asking: the first text after `first_s`, then a chunk every `gap_s`; a complete answer when the last
-    chunk of a stream would have come."""
+def answers(*, first_s: float = 0.0, gap_s: float = 0.0, jitter_s: float = 0.0) -> Reply:
+    """Both ways of asking: the first text after `first_s`, give or take `jitter_s`, then a chunk every `gap_s`; a
+    complete answer when the last chunk of a stream would have come."""
+    rng = random.Random(1)
 
     def reply(to: Connection) -> None:
+        start_s = first_s + rng.uniform(-jitter_s, jitter_s)
         if to.asked.operation == "converse":
-            time.sleep(first_s + gap_s * (len(WORDS) - 1))
+            time.sleep(start_s + gap_s * (len(WORDS) - 1))
             document(complete("".join(WORDS)))(to)
             return
         first, *frames = text_frames(*WORDS)
-        stream([first], lambda to: flow(to, frames))(to)
+        stream([first], lambda to: flow(to, frames, start_s))(to)
 
-    def flow(to: Connection, frames: list[bytes]) -> None:
+    def flow(to: Connection, frames: list[bytes], start_s: float) -> None:
         for number, frame in enumerate(frames):
-            time.sleep(gap_s if number else first_s)
+            time.sleep(gap_s if number else start_s)
             to.chunk(frame)
         for frame in stop_frames():
             to.chunk(frame)
