@@ -10,6 +10,7 @@ from app.experiments import Experiments
 from app.runner import Runner
 from app.settings import Settings
 from app.telemetry import Telemetry
+from app.tracing import Tracing
 from metrics.run_log import RunLog
 from providers.connect import Backends
 
@@ -26,15 +27,21 @@ class Services:
     comparisons: Comparisons = field(default_factory=Comparisons)
     experiments: Experiments = field(default_factory=Experiments)
     telemetry: Telemetry = field(default_factory=Telemetry)
+    tracing: Tracing | None = None
 
 
-def make_services(backends: Backends, run_log: RunLog) -> Services:
+def make_services(backends: Backends, run_log: RunLog, tracing: Tracing | None = None) -> Services:
     """One of each around a log and the backends."""
-    telemetry = Telemetry()
+    telemetry = Telemetry(tracing.observe if tracing else None)
     runner = Runner(backends, run_log, observe=telemetry.observe)
     telemetry.watch(lambda: len(runner.under_way()))
     return Services(
-        runner=runner, backends=backends, run_log=run_log, conversations=Conversations(), telemetry=telemetry
+        runner=runner,
+        backends=backends,
+        run_log=run_log,
+        conversations=Conversations(),
+        telemetry=telemetry,
+        tracing=tracing,
     )
 
 
@@ -44,7 +51,7 @@ def open_services(settings: Settings) -> Services:
         settings.backend, region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url
     )
     run_log = RunLog(settings.log_url)
-    services = make_services(backends, run_log)
+    services = make_services(backends, run_log, Tracing() if settings.traces else None)
     runner = services.runner
     runner.estimator.restore(run_log.token_counts())
     for model_id, mode, system, chars, capped in run_log.finished_lengths():
@@ -58,3 +65,5 @@ def close_services(services: Services) -> None:
     services.runner.close()
     services.backends.close()
     services.run_log.close()
+    if services.tracing is not None:
+        services.tracing.close()

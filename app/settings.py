@@ -20,6 +20,8 @@ from app import __version__
 Command = Literal["serve", "chat", "experiment", "models", "endpoint"]
 COMMANDS = get_args(Command)
 PREFIX = "PLAYGROUND_"
+TRACE_TARGETS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""OpenTelemetry's own variables: with one of them, every run is also sent as a span."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ class Settings:
     temperature: float | None = None
     max_tokens: int = 500
     experiment: ExperimentOptions = ExperimentOptions()
+    traces: bool = False
 
 
 def default_log_url() -> str:
@@ -82,7 +85,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ)
     if known["command"] == "experiment":
         options = {field.name: known.pop(field.name) for field in fields(ExperimentOptions)}
         known["experiment"] = ExperimentOptions(**options)
-    return Settings(**known)
+    return Settings(**known, traces=any(environment.get(name) for name in TRACE_TARGETS))
 
 
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""Figures for operators: every run counted and timed for Prometheus, and as a span where a trace exporter is set up.
+"""Figures for operators: every run counted and timed for Prometheus.
 
 Names, units and buckets follow the OpenTelemetry GenAI conventions (semantic-conventions-genai, `gen-ai-metrics.md`,
 status Development, read 2026-11), spelt as Prometheus spells them. Everything comes from the run's row, after its end:
@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from app.tracing import model_name
 from metrics.record import RunRecord
-from providers.model_ids import parse_model_id
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -27,9 +27,11 @@ _SHARED = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_mode
 
 
 class Telemetry:
-    """One for each process. `observe` every row as it is written; `exposition` is what Prometheus reads."""
+    """One for each process. `observe` every row as it is written; `exposition` is what Prometheus reads. `trace` is
+    told every row, too."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Callable[[RunRecord], None] | None = None) -> None:
+        self._trace = trace
         self._registry = CollectorRegistry()
         self._lock = threading.Lock()
         self._models: set[str] = set()
@@ -86,6 +88,8 @@ class Telemetry:
             self._cost.inc(record.cost_usd)
         if not_saved is not None:
             self._lost.inc()
+        if self._trace is not None:
+            self._trace(record)
 
     def exposition(self) -> bytes:
         """All figures in Prometheus' text format."""
@@ -96,8 +100,7 @@ class Telemetry:
 
     def _model(self, record: RunRecord) -> str:
         """The model's own id: without region, and without the account that an ARN names."""
-        parsed = parse_model_id(record.request_model)
-        name = OTHER if parsed.opaque else parsed.bare
+        name = model_name(record)
         with self._lock:
             if name not in self._models and len(self._models) >= MAX_MODELS:
                 return OTHER
