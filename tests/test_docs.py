@@ -72,10 +72,10 @@ def test_a_command_works_as_it_stands(document: str, line: str, api: str) -> Non
 
 
 @pytest.mark.parametrize(("document", "code"), blocks("python"))
-def test_a_python_example_works_as_it_stands(document: str, code: str) -> None:
+def test_a_python_example_works_as_it_stands(document: str, code: str, api: str) -> None:
     compile(code, document, "exec")
     if "import" in code:
-        done = run([sys.executable, "-c", code])
+        done = run([sys.executable, "-c", code.replace(PAGE, api)])
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip()
 

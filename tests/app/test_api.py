@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import socket
 import sqlite3
 import time
 from pathlib import Path
@@ -417,6 +419,23 @@ def test_a_query_can_ask_over_converse(far: str, wire: WireServer) -> None:
     answer = httpx.get(far + "/api/generate", params=asked, timeout=10, trust_env=False)
     assert events_of(answer.text)[-1][1]["done"] is True
     assert wire.asked[-1].operation == "converse-stream"
+
+
+def test_a_client_that_reads_a_byte_a_second_holds_nobody_up(here: str) -> None:
+    asked = {"prompt": "Hi", "model_id": SWIFT, "max_tokens": 40, "stream": True}
+    alone = events_of(post(here, asked).text)[-1][1]
+    host, port = here.removeprefix("http://").split(":")
+    with contextlib.ExitStack() as slow:
+        for _ in range(8):
+            sock = slow.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            sock.connect((host, int(port)))
+            query = f"prompt=Hi&model_id={SWIFT}"
+            sock.sendall(f"GET /api/generate?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            sock.recv(1)
+        beside = events_of(post(here, asked).text)[-1][1]
+    assert beside["done"] is True
+    assert beside["latency"] < 1.3 * alone["latency"]
 
 
 def test_operators_see_each_run(here: str) -> None:

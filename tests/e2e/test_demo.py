@@ -12,8 +12,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import NO_SIDEWAYS, PHONE, Playground
 from tests.relay import relay
+from tests.test_docs import blocks
 
 STEADY = "simulated.steady"
+JAVASCRIPT = [code for _, code in blocks("javascript")]
 SWIFT = "simulated.swift"
 
 
@@ -131,3 +133,14 @@ def test_its_policy_allows_only_its_own_files(page: Page, here: Playground) -> N
     assert "unsafe" not in policy
     page.wait_for_function("document.querySelectorAll('#model option').length > 1")
     assert complaints == []
+
+
+@pytest.mark.parametrize("code", JAVASCRIPT)
+def test_an_example_of_the_documents_works_as_it_stands(page: Page, here: Playground, code: str) -> None:
+    said: list[str] = []
+    page.goto(here.url + "/demo")
+    page.on("console", lambda message: said.append(message.text))
+    page.evaluate(f"() => {{ {code} }}")
+    page.wait_for_event("console", lambda message: message.text.startswith("done in"))
+    assert len([words for words in said if not words.startswith(("done", "progress"))]) > 3
+    assert any(words.startswith("progress") for words in said)
