@@ -11,6 +11,7 @@ from app.services import Services
 from app.ui import present
 from app.ui.chat import build_chat
 from app.ui.escaping import escape
+from app.ui.latency import build_latency
 from app.ui.markup import Labels
 from app.ui.runs import build_runs
 from app.ui.settings_panel import build_settings
@@ -19,8 +20,8 @@ TITLE = "Streaming playground"
 MAX_EVENTS = 128
 """How many events of all pages together may run at once; each answer that is being watched is one."""
 ASSETS = Path(__file__).with_name("assets")
-STYLES = ("playground.css",)
-SCRIPTS = ("playground.js",)
+STYLES = ("playground.css", "latency.css")
+SCRIPTS = ("playground.js", "latency.js")
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Liberation Mono", "monospace")
 
@@ -39,9 +40,11 @@ def build_page(services: Services) -> gr.Blocks:
             with gr.Column(elem_id="main", min_width=0), gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Chat", id="chat") as chat_tab:
                     asked = build_chat(page, services, settings, labels)
+                with gr.Tab("Latency", id="latency") as latency_tab:
+                    build_latency(services, latency_tab, labels)
                 with gr.Tab("Runs", id="runs") as runs_tab:
                     build_runs(services, runs_tab, asked)
-        for tab, name in ((chat_tab, "chat"), (runs_tab, "runs")):
+        for tab, name in ((chat_tab, "chat"), (latency_tab, "latency"), (runs_tab, "runs")):
             tab.select(None, None, None, js=f"() => {{ window.playground.tab('{name}'); }}")
     page.max_threads = MAX_EVENTS
     page.queue(default_concurrency_limit=16, max_size=200)
