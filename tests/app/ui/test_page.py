@@ -18,6 +18,8 @@ from providers.registry import resolve
 ELEMENTS = {
     *("model", "temperature", "max-tokens", "top-p", "system-prompt", "mode"),
     *("chat-prompt", "chat-send", "chat-stop", "chat-output"),
+    *("experiment-run", "experiment-stop", "experiment-progress", "experiment-verdict", "experiment-plot"),
+    "experiment-export",
     *("runs-table", "runs-export"),
 }
 
@@ -48,12 +50,15 @@ def test_no_tab_needs_a_second_connection(config: dict[str, Any]) -> None:
 
 
 def test_what_streams_is_small_and_draws_no_overlay(config: dict[str, Any]) -> None:
-    [asked] = [event for event in config["dependencies"] if event["types"]["generator"]]
-    assert len(asked["targets"]) == 3
-    assert asked["trigger_mode"] == "once"
-    assert asked["show_progress"] == "hidden"
+    streaming = [event for event in config["dependencies"] if event["types"]["generator"]]
+    assert streaming
     kinds = {component["id"]: component["type"] for component in config["components"]}
-    assert {kinds[id_] for id_ in asked["inputs"]} <= {"textbox", "dropdown", "slider", "number", "radio"}
+    for asked in streaming:
+        assert asked["trigger_mode"] == "once"
+        assert asked["show_progress"] == "hidden"
+        assert {kinds[id_] for id_ in asked["inputs"]} <= {
+            *("textbox", "dropdown", "slider", "number", "radio", "checkbox")
+        }
 
 
 def test_no_trigger_has_two_readers(config: dict[str, Any]) -> None:
