@@ -52,7 +52,7 @@ def build_app(services: Services, *, hosts: frozenset[str] = LOOPBACK) -> ASGIAp
         allowed_paths=[],
         max_file_size="1mb",
         ssr_mode=False,
-        mcp_server=False,
+        mcp_server=True,
         enable_monitoring=False,
         pwa=False,
         **page_options(),
