@@ -62,9 +62,9 @@ WORLDS = {
 }
 
 
-def experiment(world: World, pairs: int, seed: int) -> list[RunRecord]:
-    """The runs of one experiment in that world."""
-    rng = random.Random(f"{seed} calls")
+def experiment(name: str, pairs: int, seed: int) -> list[RunRecord]:
+    """The runs of one experiment in the world of that name. Each world and size has noise of its own."""
+    world, rng = WORLDS[name], random.Random(f"{name} {pairs} {seed}")
     settings = ExperimentSettings(models=("made.up",), prompts=("A prompt",), pairs=pairs, seed=seed, warm_up=0)
     drift, runs = 0.0, []
     for call in plan(settings):
@@ -104,11 +104,11 @@ TEMPLATE = RunRecord(
 )
 
 
-def effects(world: World, pairs: int, experiments: int, seed: int) -> list[tuple[Effect, Effect]]:
+def effects(name: str, pairs: int, experiments: int, seed: int) -> list[tuple[Effect, Effect]]:
     """Effects on the first text and on the total time, as the verdicts on so many experiments hold them."""
     found = []
     for number in range(seed * experiments, (seed + 1) * experiments):
-        verdict = verdict_of(experiment(world, pairs, number))
+        verdict = verdict_of(experiment(name, pairs, number))
         first, total = verdict.effect("time_to_visible"), verdict.effect("duration")
         assert first is not None
         assert total is not None
@@ -133,7 +133,7 @@ def holds(low: float | None, high: float | None, truth: float) -> bool:
 
 def row(pairs: int, experiments: int, seed: int) -> list[float]:
     """One line of the table, in shares of 1."""
-    by_world = {name: effects(world, pairs, experiments, seed) for name, world in WORLDS.items()}
+    by_world = {name: effects(name, pairs, experiments, seed) for name in WORLDS}
     nothing, order, slight = (claims([first for first, _ in by_world[name]]) for name in ("nothing", "order", "slight"))
     sooner = [first for first, _ in by_world["seconds"]]
     ratio = [first for first, _ in by_world["ratio"]]
