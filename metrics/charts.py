@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 from metrics.pairs import Pair
 from metrics.phrases import amounts
-from metrics.silences import Silence, long_ones, longest, silences
+from metrics.record import RunRecord
+from metrics.silences import Silence, long_ones, longest, silences, typed_chunks
 from metrics.svg import COMPLETE, INK, INK_2, LINE, SILENCE, STREAMED, Chart, draw
 from metrics.timing import NS_PER_S, Chunks, content
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Chart", "distribution", "gaps", "paired_lines", "timeline"]
+__all__ = ["Chart", "distribution", "gaps", "paired_lines", "timeline", "timeline_of"]
 
 FLOOR_S = 1e-4
 """Shorter gaps are drawn here: chunks of one network read are apart by next to nothing."""
@@ -135,6 +136,13 @@ def timeline(chunks: Chunks, duration_s: float, *, ended_s: float | None = None)
         axes.grid(axis="y")
 
     return draw(title, _words_of_timeline(texts, thoughts, found, duration_s), paint, height=230)
+
+
+def timeline_of(record: RunRecord) -> Chart:
+    """The timeline of a logged run. A complete answer has none."""
+    chunks = record.chunks or () if record.mode == "stream" else ()
+    cut = record.status != "completed"
+    return timeline(typed_chunks(chunks), record.duration_s or 0.0, ended_s=record.duration_s if cut else None)
 
 
 def gaps(gaps_s: Sequence[float]) -> Chart:

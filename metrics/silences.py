@@ -90,7 +90,7 @@ def long_ones(gaps: Sequence[Silence]) -> tuple[Silence, ...]:
 def silences_of(record: RunRecord) -> tuple[Silence, ...]:
     """The gaps of a logged run; of one that did not complete, the silence at its end is one, too."""
     until_s = None if record.status == "completed" else record.duration_s
-    return silences(_kinds(record), until_s) if record.mode == "stream" else ()
+    return silences(typed_chunks(record.chunks or ()), until_s) if record.mode == "stream" else ()
 
 
 def reader_of(record: RunRecord) -> Reader | None:
@@ -131,6 +131,6 @@ def text_arrivals(record: RunRecord) -> tuple[tuple[int, float], ...]:
     return tuple((total, at_ns / NS_PER_S) for total, (at_ns, _) in zip(totals, texts, strict=True))
 
 
-def _kinds(record: RunRecord) -> Chunks:
-    """The chunks with their kinds as such: a record read from the log holds plain strings."""
-    return [(at, "text" if kind == "text" else "reasoning", chars) for at, kind, chars in record.chunks or ()]
+def typed_chunks(chunks: Iterable[tuple[int, str, int]]) -> Chunks:
+    """Chunks as `metrics.timing` takes them: in the log a kind is a plain string."""
+    return [(at_ns, "text" if kind == "text" else "reasoning", chars) for at_ns, kind, chars in chunks]

@@ -147,19 +147,20 @@ def _words(record: RunRecord) -> list[str]:
 
 
 def reader_line(record: RunRecord) -> str:
-    """`First sentence at 0.90 s. A reader of 240 words a minute never had to wait after that.`; empty without text."""
+    """`First sentence at 0.90 s. A reader of 240 words a minute never ran out of text.`; empty without text.
+    Whether the text would have lasted is not said of one that was cut."""
     reader = reader_of(record)
     if reader is None:
         return ""
     sentence = (
         "" if reader.first_sentence_s is None else f"First sentence at {present.seconds(reader.first_sentence_s)}. "
     )
+    if record.status != "completed":
+        return sentence.strip()
     pace = f"A reader of {WORDS_PER_MIN} words a minute"
     if reader.fell_behind:
-        return (
-            f"{sentence}{pace} ran out of text, and waited {present.seconds(reader.waited_s)} in all after the first."
-        )
-    return f"{sentence}{pace} never ran out of text after the first."
+        return f"{sentence}{pace} ran out of text, for {present.seconds(reader.waited_s)} in all."
+    return f"{sentence}{pace} never ran out of text."
 
 
 def _strip(record: RunRecord) -> str:

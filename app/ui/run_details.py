@@ -1,4 +1,4 @@
-"""One row of the run log, opened: what was asked, what came, and the figures. Pure."""
+"""One row of the run log, opened: what was asked, what came, the figures, and where the time went. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from app.ui import present
 from app.ui.escaping import escape
 from app.ui.markdown import to_html
 from app.ui.markup import MODE_WORDS
+from app.ui.plots import drawing, waterfall
+from app.ui.replay import reader_line
+from metrics.charts import timeline_of
 from metrics.record import RunRecord
+from metrics.stages import stages_of
 
 
 def details(record: RunRecord) -> str:
@@ -19,8 +23,16 @@ def details(record: RunRecord) -> str:
         '<section class="run" aria-label="Run"><h3 class="who">'
         f'<span class="way">{MODE_WORDS[record.mode]}</span><span class="model">{escape(record.request_model)}</span>'
         f"{marks}</h3><dl>{figures}</dl>"
-        f'<div class="bubble" dir="auto">{escape(record.prompt)}</div>{error}{answer}</section>'
+        f'<div class="bubble" dir="auto">{escape(record.prompt)}</div>{error}{answer}{_over_time(record)}</section>'
     )
+
+
+def _over_time(record: RunRecord) -> str:
+    """Stages and timeline; how a reader fared."""
+    reader = reader_line(record)
+    told = f'<p class="note">{escape(reader)}</p>' if reader else ""
+    chart = timeline_of(record)
+    return f'<div class="over-time">{waterfall(stages_of(record))}{drawing(chart) if chart.svg else ""}</div>{told}'
 
 
 def _marks(record: RunRecord) -> list[str]:

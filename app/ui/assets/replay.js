@@ -7,14 +7,15 @@ window.playgroundReplay = (() => {
   const seconds = (ms) => (ms < 999.5 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`);
   const clock = (ms) => `${(ms / 1000).toFixed(1)} s`;
 
-  // A box whose text only ever grows while it plays; each growth is appended, the rest of it stays as it is.
-  const textBox = (box, text) => {
+  // A box whose text only ever grows while it plays; each growth is appended, the rest of it stays as it is. What comes
+  // piece by piece is followed to its end, what comes at once is read from its beginning.
+  const textBox = (box, text, follows) => {
     if (!box) return () => {};
     const node = document.createTextNode("");
     box.replaceChildren(node);
     return (length) => {
       if (length === node.length) return;
-      const follow = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
+      const follow = follows && box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
       if (length > node.length) node.appendData(text.slice(node.length, length));
       else node.data = text.slice(0, length);
       if (follow) box.scrollTop = box.scrollHeight;
@@ -35,8 +36,8 @@ window.playgroundReplay = (() => {
       return {
         pane,
         note: pane?.querySelector(".replay-note"),
-        text: textBox(pane?.querySelector(".replay-text"), run.text),
-        thought: textBox(pane?.querySelector(".replay-thought"), run.thought),
+        text: textBox(pane?.querySelector(".replay-text"), run.text, name === "streamed"),
+        thought: textBox(pane?.querySelector(".replay-thought"), run.thought, name === "streamed"),
       };
     });
     let from = 0; // ms of the run at the moment `since` of performance.now()

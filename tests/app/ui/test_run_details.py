@@ -1,0 +1,36 @@
+"""A run, opened: where its time went, and nothing of it as markup."""
+
+from __future__ import annotations
+
+from app.ui.run_details import details
+from tests.app.ui.make import a_record
+
+S = 1_000_000_000
+
+
+def test_stages_timeline_and_reader_of_a_streamed_run() -> None:
+    chunks = tuple((S + i * S // 10, "text", 10) for i in range(10))
+    drawn = details(a_record(chunks=chunks, response="One word. " * 10, duration_s=2.0, time_to_last_chunk_s=1.9))
+    assert 'class="waterfall"' in drawn
+    assert ">2.00 s</span></p>" in drawn
+    assert 'role="img"' in drawn
+    assert "100 characters in 10 chunks" in drawn
+    assert "A reader of 240 words a minute never ran out of text." in drawn
+
+
+def test_a_complete_run_has_stages_but_no_timeline() -> None:
+    drawn = details(a_record(mode="sync", response="One word.", chunks=((7 * S, "text", 9),), time_to_headers_s=7.0))
+    assert "Reading the answer" in drawn
+    assert "<svg" not in drawn
+
+
+def test_a_run_that_never_began_is_shown_all_the_same() -> None:
+    drawn = details(a_record(status="failed", duration_s=None, time_to_first_visible_s=None, error_message="No."))
+    assert "waterfall" not in drawn
+    assert '<p class="problem">No.</p>' in drawn
+
+
+def test_the_details_are_escaped() -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    drawn = details(a_record(prompt=evil, response=evil, chunks=((S, "text", len(evil)),), error_message=evil))
+    assert "<img" not in drawn
