@@ -15,11 +15,17 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.keys import Keys, RateLimit
+
 MAX_BODY_BYTES = 1_000_000
 ANY_ADDRESS = "*"
 """Among the hosts: every address in numbers is answered to."""
 SPENDING_PATHS = ("/api/generate",)
 """Paths that cost money with any method: checked for GET, too."""
+LIMITED_PATHS = (*SPENDING_PATHS, "/gradio_api/call", "/gradio_api/mcp", "/gradio_api/queue/join")
+"""Paths on which the calls of each key are counted."""
+OPEN_PATHS = ("/healthz",)
+"""Paths that tell nothing and need no key."""
 
 HEADERS = {
     # Gradio needs inline scripts and compiles its templates; everything remote is shut out, so that a picture in a
@@ -40,12 +46,17 @@ class Guard:
     """Wraps the whole application.
 
     `hosts` are the names under which it may be addressed, without port. Requests from other origins and from other
-    sites are refused wherever they could change or cost something. Bodies above 1 MB are refused.
+    sites are refused wherever they could change or cost something. Bodies above 1 MB are refused. With `keys` nobody
+    comes in without one, and `limit` counts the calls of each.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: frozenset[str], keys: Keys | None = None, limit: RateLimit | None = None
+    ) -> None:
         self._app = app
         self._hosts = hosts
+        self._keys = keys
+        self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
@@ -71,7 +82,7 @@ class Guard:
         except _BodyTooLargeError:
             await _refuse(send, *_TOO_LARGE)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
         if not self._answers_to(netloc("//" + headers.get("host", ""))[0]):
             return 400, "The Host header names a machine that this playground does not answer for.", "BadHost"
         spends = scope["method"] not in ("GET", "HEAD", "OPTIONS") or scope["path"].startswith(SPENDING_PATHS)
@@ -80,6 +91,18 @@ class Guard:
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > MAX_BODY_BYTES:
             return _TOO_LARGE
+        return self._unknown(scope, headers)
+
+    def _unknown(self, scope: Scope, headers: Headers) -> Refusal | None:
+        if self._keys is None or scope["path"] in OPEN_PATHS:
+            return None
+        holder = self._keys.holder(headers.get("authorization", ""))
+        if holder is None:
+            return 401, "This playground asks for a key: name and key in a browser, or Bearer KEY.", "KeyRequired"
+        limited = self._limit is not None and scope["path"].startswith(LIMITED_PATHS)
+        wait_s = self._limit.wait_s(holder) if self._limit is not None and limited else 0.0
+        if wait_s:
+            return 429, f"This key has made its calls for now. Try again in {wait_s:.0f} s.", "TooManyCalls"
         return None
 
     def _is_foreign(self, scope: Scope, headers: Headers) -> bool:
@@ -94,7 +117,10 @@ class Guard:
         return ANY_ADDRESS in self._hosts and _is_address(host)
 
 
-_TOO_LARGE = (413, "The request is larger than 1 MB. Send less at once.", "BodyTooLarge")
+Refusal = tuple[int, str, str]
+"""Status, sentence, type."""
+
+_TOO_LARGE: Refusal = (413, "The request is larger than 1 MB. Send less at once.", "BodyTooLarge")
 
 
 class _BodyTooLargeError(HTTPException):
@@ -137,5 +163,9 @@ def _is_address(host: str) -> bool:
 async def _refuse(send: Send, status: int, sentence: str, kind: str) -> None:
     body = json.dumps({"error": sentence, "type": kind, "request_id": None}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Basic realm="playground", charset="UTF-8"'))
+    if status == 429:
+        headers.append((b"retry-after", b"5"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

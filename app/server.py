@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import logging
 import os
 import socket
@@ -20,6 +21,7 @@ from starlette.types import ASGIApp
 
 from app.api import build_api
 from app.guard import ANY_ADDRESS, Guard
+from app.keys import Keys, RateLimit, read_keys
 from app.services import Services, close_services, open_services
 from app.settings import Settings
 from app.ui.page import build_page, page_options
@@ -30,10 +32,15 @@ from providers.local.launch import listen
 log = logging.getLogger(__name__)
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+CALLS_PER_MINUTE = 600
+"""Of each key. A page makes a few calls for every answer, so this is more than any person needs."""
 
 
-def build_app(services: Services, *, hosts: frozenset[str] = LOOPBACK) -> ASGIApp:
-    """The whole application. `hosts` are the names that it answers to."""
+def build_app(
+    services: Services, *, hosts: frozenset[str] = LOOPBACK, keys: Keys | None = None, port: int = 0
+) -> ASGIApp:
+    """The whole application. `hosts` are the names that it answers to; with `keys` it answers nobody without one.
+    `port` is where it can be called from this machine, for Gradio's MCP server, which does so itself."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -59,7 +66,10 @@ def build_app(services: Services, *, hosts: frozenset[str] = LOOPBACK) -> ASGIAp
     )
     # Gradio checks the file paths that a browser sends only for an app that was launched; a mounted one never is.
     page.has_launched = True
-    return Guard(app, hosts=hosts)
+    if keys is not None and page.mcp_server_obj is not None:
+        keys, own = keys.with_own()
+        page.mcp_server_obj._local_url = f"http://:{own}@127.0.0.1:{port}"
+    return Guard(app, hosts=hosts, keys=keys, limit=RateLimit(CALLS_PER_MINUTE))
 
 
 class _Server(uvicorn.Server):
@@ -82,6 +92,7 @@ class _Server(uvicorn.Server):
 def serve(settings: Settings) -> int:
     """Serves until it is told to stop; gives the exit status."""
     try:
+        keys = _keys(settings)
         services = open_services(settings)
         listener = _listen(settings.host, settings.port)
     except (ConfigurationError, RunLogError, OSError) as error:
@@ -89,7 +100,7 @@ def serve(settings: Settings) -> int:
         return 1
     host, port = listener.getsockname()[:2]
     config = uvicorn.Config(
-        build_app(services, hosts=_names(settings.host)),
+        build_app(services, hosts=_names(settings.host), keys=keys, port=port),
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=3,
@@ -104,6 +115,25 @@ def serve(settings: Settings) -> int:
         webbrowser.open(url)
     _Server(config, services).run(sockets=[listener])
     return 0
+
+
+def _keys(settings: Settings) -> Keys | None:
+    """The keys, where there is a file. Raises `ConfigurationError` for an address that others reach without one."""
+    if settings.auth_file:
+        return read_keys(settings.auth_file)
+    if not _is_loopback(settings.host):
+        raise ConfigurationError(
+            f"On {settings.host} others can reach this playground and spend on your account. Give it keys with "
+            "--auth-file FILE (a line name:key for each person), or leave --host at 127.0.0.1."
+        )
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _names(host: str) -> frozenset[str]:

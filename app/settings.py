@@ -59,6 +59,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 7860
     open_browser: bool = False
+    auth_file: str | None = None
     as_json: bool = False
     model: str | None = None
     system: str | None = None
@@ -97,6 +98,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", parents=[shared], help="the page and the HTTP API (the default)")
     _add(serve, environment, "--host", default="127.0.0.1", help="address to listen on")
     _add(serve, environment, "--port", type=_port, default=7860, help="port to listen on, 0 for any")
+    _add(serve, environment, "--auth-file", metavar="FILE", help="who may come in: a line name:key for each")
     _switch(serve, environment, "--open", default=False, dest="open_browser", help="open the page in a browser")
 
     chat = commands.add_parser("chat", parents=[shared], help="talk in the terminal")

@@ -29,12 +29,14 @@ def url(running: Playground) -> str:
     return running.url
 
 
-def asked(url: str, act: Callable[[ClientSession], Awaitable[Any]]) -> Any:
+def asked(url: str, act: Callable[[ClientSession], Awaitable[Any]], key: str = "") -> Any:
     """What a session gives that does `act`."""
 
     async def session() -> Any:
+        headers = {"Authorization": f"Bearer {key}"} if key else None
         async with (
-            streamable_http_client(url + "/gradio_api/mcp/") as (read, write, _),
+            httpx.AsyncClient(headers=headers, timeout=30, trust_env=False) as http,
+            streamable_http_client(url + "/gradio_api/mcp/", http_client=http) as (read, write, _),
             ClientSession(read, write) as client,
         ):
             await client.initialize()
@@ -43,8 +45,9 @@ def asked(url: str, act: Callable[[ClientSession], Awaitable[Any]]) -> Any:
     return asyncio.run(session())
 
 
-def called(url: str, tool: str, **arguments: Any) -> Any:
-    return asked(url, lambda client: client.call_tool(tool, arguments))
+def called(url: str, tool: str, key: str = "", **arguments: Any) -> Any:
+    """What a tool answers."""
+    return asked(url, lambda client: client.call_tool(tool, arguments), key)
 
 
 def test_three_verbs_and_nothing_internal(url: str) -> None:
