@@ -23,6 +23,7 @@ STATUSES: Mapping[str, int] = {
     "ModelNotFoundError": 404,
     "ThrottledError": 429,
     "QuotaExceededError": 429,
+    "BusyError": 503,
     "ModelTimeoutError": 504,
 }
 """Status by error class; every other failure of the service is 502."""
@@ -31,7 +32,7 @@ STATUSES: Mapping[str, int] = {
 def error_response(failure: RunFailure) -> JSONResponse:
     """The status and body for a failure that happened before anything was sent."""
     status = STATUSES.get(failure.type, 502)
-    headers = {"Retry-After": str(max(1, round(failure.retry_after_s or 1)))} if status == 429 else None
+    headers = {"Retry-After": str(max(1, round(failure.retry_after_s or 1)))} if status in (429, 503) else None
     body = {"error": failure.sentence, "type": failure.type, "request_id": failure.request_id}
     return JSONResponse(body, status_code=status, headers=headers)
 

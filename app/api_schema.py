@@ -153,7 +153,7 @@ _MEANINGS: Mapping[int, str] = {
     413: "The request is larger than 1 MB.",
     429: "Throttled by the service, or a quota is used up; `Retry-After` says for how long.",
     502: "The service failed or broke off.",
-    503: "The run log cannot be read.",
+    503: "Too many answers are under way, or the run log cannot be read; `Retry-After` says for how long.",
     504: "The model took too long.",
 }
 

@@ -15,12 +15,21 @@ from metrics.progress import LengthHistory
 from metrics.record import RunRecord
 from metrics.run_log import RunLogError
 from metrics.tokens import TokenEstimator
+from providers.errors import ProviderError
 from providers.model_ids import parse_model_id
 from providers.places import BackendStatus, Served
 from providers.retry import RetryingProvider, RetryPolicy
 from providers.types import GenerationRequest, StopReason
 
 log = logging.getLogger(__name__)
+
+
+MAX_RUNS = 128
+"""Each run has a thread and a connection of its own; boto3's pool has room for as many."""
+
+
+class BusyError(ProviderError):
+    """As many answers are under way as this process allows."""
 
 
 class Log(Protocol):
@@ -34,7 +43,7 @@ class Runner:
 
     `providers` finds the provider of a model; `providers.connect.Backends` does.
     `estimator` and `history` learn from every completed run. `policy` says how a run tries again. `observe` is told
-    every row, and why it could not be written, if so.
+    every row, and why it could not be written, if so. `max_runs` may be under way at once.
     """
 
     def __init__(
@@ -46,12 +55,14 @@ class Runner:
         history: LengthHistory | None = None,
         policy: RetryPolicy | None = None,
         observe: Callable[[RunRecord, str | None], None] | None = None,
+        max_runs: int = MAX_RUNS,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self._providers = providers
         self._log = run_log
         self._policy = policy or RetryPolicy(resume=True, restart=True)
         self._observe = observe
+        self._max_runs = max_runs
         self._lock = threading.Lock()
         self._called: set[tuple[str, str | None]] = set()
         self._under_way: dict[str, Run] = {}
@@ -77,8 +88,15 @@ class Runner:
         """Everything that comes before the call: `begin` only has to make it. `providers` takes the place of the
         runner's own: another region or profile.
 
-        Raises `ValueError` for what the model would refuse and `ConfigurationError` where its backend is not set up.
+        Raises `ValueError` for what the model would refuse, `ConfigurationError` where its backend is not set up, and
+        `BusyError` where too many runs are under way; an experiment has its place, because it makes one at a time.
         """
+        if labels.experiment_id is None and len(self.under_way()) >= self._max_runs:
+            raise BusyError(
+                f"This playground is busy: {self._max_runs} answers are under way, as many as it allows. Try again in "
+                "a few seconds.",
+                retry_after_s=5,
+            )
         providers = providers or self._providers
         provider = providers.provider_for(request.model_id)
         call = provider.prepare(request, stream=labels.mode == "stream")

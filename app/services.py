@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from app.comparisons import Comparisons
 from app.conversations import Conversations
 from app.experiments import Experiments
-from app.runner import Runner
+from app.runner import MAX_RUNS, Runner
 from app.settings import Settings
 from app.telemetry import Telemetry
 from app.tracing import Tracing
@@ -30,10 +30,12 @@ class Services:
     tracing: Tracing | None = None
 
 
-def make_services(backends: Backends, run_log: RunLog, tracing: Tracing | None = None) -> Services:
+def make_services(
+    backends: Backends, run_log: RunLog, tracing: Tracing | None = None, *, max_runs: int = MAX_RUNS
+) -> Services:
     """One of each around a log and the backends."""
     telemetry = Telemetry(tracing.observe if tracing else None)
-    runner = Runner(backends, run_log, observe=telemetry.observe)
+    runner = Runner(backends, run_log, observe=telemetry.observe, max_runs=max_runs)
     telemetry.watch(lambda: len(runner.under_way()))
     return Services(
         runner=runner,
@@ -51,7 +53,7 @@ def open_services(settings: Settings) -> Services:
         settings.backend, region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url
     )
     run_log = RunLog(settings.log_url)
-    services = make_services(backends, run_log, Tracing() if settings.traces else None)
+    services = make_services(backends, run_log, Tracing() if settings.traces else None, max_runs=settings.max_runs)
     runner = services.runner
     runner.estimator.restore(run_log.token_counts())
     for model_id, mode, system, chars, capped in run_log.finished_lengths():

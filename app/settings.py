@@ -60,6 +60,7 @@ class Settings:
     port: int = 7860
     open_browser: bool = False
     auth_file: str | None = None
+    max_runs: int = 128
     as_json: bool = False
     model: str | None = None
     system: str | None = None
@@ -99,6 +100,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     _add(serve, environment, "--host", default="127.0.0.1", help="address to listen on")
     _add(serve, environment, "--port", type=_port, default=7860, help="port to listen on, 0 for any")
     _add(serve, environment, "--auth-file", metavar="FILE", help="who may come in: a line name:key for each")
+    _add(serve, environment, "--max-runs", type=_whole(1), default=128, help="answers under way at once, default 128")
     _switch(serve, environment, "--open", default=False, dest="open_browser", help="open the page in a browser")
 
     chat = commands.add_parser("chat", parents=[shared], help="talk in the terminal")

@@ -15,7 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
+from app.api import build_api
+from app.services import make_services
 from metrics.run_log import RunLog
+from providers.connect import Backends
+from tests.app.conftest import served
 from tests.wire import WireServer, document, failure, hang_up, silence, stop_frames, stream, text_frames
 
 SWIFT = "simulated.swift"
@@ -444,3 +448,20 @@ def test_operators_see_each_run(here: str) -> None:
     assert told.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert 'playground_runs_total{backend="local",simulated="true",status="completed"} 1.0' in told.text
     assert "playground_runs_under_way 0.0" in told.text
+
+
+def test_past_the_limit_the_next_is_told_at_once(run_log: RunLog, wire: WireServer) -> None:
+    wire.reply_with(silence)
+    services = make_services(Backends("auto", endpoint_url=wire.url), run_log, max_runs=2)
+    asked = {"prompt": "Hi", "model_id": CLAUDE, "stream": True}
+    with served(build_api(services)) as url, contextlib.ExitStack() as streams:
+        for _ in range(2):
+            streams.enter_context(httpx.stream("POST", url + "/api/generate", json=asked, timeout=5, trust_env=False))
+        began = time.monotonic()
+        busy = post(url, asked)
+        assert time.monotonic() - began < 1
+        assert busy.status_code == 503
+        assert busy.headers["retry-after"] == "5"
+        assert "2 answers are under way" in busy.json()["error"]
+    services.runner.close()
+    assert len(run_log.recent()) == 2
