@@ -83,7 +83,10 @@ def amounts(values: Sequence[float], unit: str) -> list[str]:
     one side of 0 are not shown as 0."""
     factor, before, after, least, most = _scale(values, unit)
     scaled = [value * factor for value in values]
-    half = (max(scaled) - min(scaled)) / 2 or max(map(abs, scaled)) / 20
+    largest = max(map(abs, scaled))
+    half = (max(scaled) - min(scaled)) / 2
+    if half <= 1e-9 * largest:  # none, but for rounding
+        half = largest / 20
     wanted = math.ceil(-math.log10(half)) if half > 0 else least
     decimals = min(max(least, wanted), most)
     one_sided = min(scaled) > 0 or max(scaled) < 0
