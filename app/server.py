@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import ipaddress
 import logging
 import os
@@ -113,6 +114,10 @@ def serve(settings: Settings) -> int:
     log.info("Backend %s: %s", status.backend, status.reason)
     if settings.open_browser:
         webbrowser.open(url)
+    # What was made until here stays: without this a full collection looks through all of it, and holds every answer up
+    # for 0.2 to 0.7 s, in the middle of what is being timed (measured on two cores, CPython 3.11).
+    gc.collect()
+    gc.freeze()
     _Server(config, services).run(sockets=[listener])
     return 0
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from app.conversations import Turn
 from app.live import RunFailure, RunUpdate
@@ -163,9 +163,10 @@ def not_saved(update: RunUpdate) -> str:
     return f'<p class="notice">This run is not in the table: {escape(update.not_saved)}</p>' if update.not_saved else ""
 
 
-def figures_line(update: RunUpdate) -> str:
-    """One quiet line: first text, rate, tokens, total, cost."""
-    return f'<p class="figures">{SEPARATOR.join(_figure(figure) for figure in present.figures(update))}</p>'
+def figures_line(update: RunUpdate, left_out: Collection[str] = ()) -> str:
+    """One quiet line: first text, rate, tokens, total, cost; `left_out` names what must not be told."""
+    shown = (figure for figure in present.figures(update) if figure.name not in left_out)
+    return f'<p class="figures">{SEPARATOR.join(_figure(figure) for figure in shown)}</p>'
 
 
 def _figure(figure: present.Figure) -> str:

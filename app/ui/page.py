@@ -10,6 +10,7 @@ import gradio as gr
 from app.services import Services
 from app.ui import present
 from app.ui.chat import build_chat
+from app.ui.compare import build_compare
 from app.ui.escaping import escape
 from app.ui.latency import build_latency
 from app.ui.markup import Labels
@@ -20,8 +21,8 @@ TITLE = "Streaming playground"
 MAX_EVENTS = 128
 """How many events of all pages together may run at once; each answer that is being watched is one."""
 ASSETS = Path(__file__).with_name("assets")
-STYLES = ("playground.css", "latency.css")
-SCRIPTS = ("playground.js", "latency.js")
+STYLES = ("playground.css", "compare.css", "latency.css")
+SCRIPTS = ("playground.js", "compare.js", "latency.js")
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Liberation Mono", "monospace")
 
@@ -40,11 +41,14 @@ def build_page(services: Services) -> gr.Blocks:
             with gr.Column(elem_id="main", min_width=0), gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Chat", id="chat") as chat_tab:
                     asked = build_chat(page, services, settings, labels)
+                with gr.Tab("Compare", id="compare") as compare_tab:
+                    build_compare(services, compare_tab, labels)
                 with gr.Tab("Latency", id="latency") as latency_tab:
                     build_latency(services, latency_tab, labels)
                 with gr.Tab("Runs", id="runs") as runs_tab:
                     build_runs(services, runs_tab, asked)
-        for tab, name in ((chat_tab, "chat"), (latency_tab, "latency"), (runs_tab, "runs")):
+        tabs = {"chat": chat_tab, "compare": compare_tab, "latency": latency_tab, "runs": runs_tab}
+        for name, tab in tabs.items():
             tab.select(None, None, None, js=f"() => {{ window.playground.tab('{name}'); }}")
     page.max_threads = MAX_EVENTS
     page.queue(default_concurrency_limit=16, max_size=200)

@@ -114,7 +114,7 @@ window.playground = (() => {
       refill();
       if (document.activeElement === document.body || $("chat-stop")?.contains(document.activeElement)) focusPrompt();
     }
-    if ((now || wasBusy) && following && root().dataset.tab !== "runs") follow();
+    if ((now || wasBusy) && following && root().dataset.tab === "chat") follow();
     wasBusy = now;
     showProblem();
     showJump();

@@ -1,0 +1,254 @@
+"""The HTML below the panes when all answers have ended: figures side by side, cautions, the vote. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from app.comparisons import Standing
+from app.live import RunUpdate
+from app.ui import present
+from app.ui.compare_form import differences
+from app.ui.compare_timeline import gaps_of
+from app.ui.compare_view import LETTERS, name_of
+from app.ui.escaping import escape
+from app.ui.markup import Labels
+from app.ui.present import Figure
+from metrics.silences import longest
+from metrics.votes import Preference
+
+LENGTHS_DIFFER = 1.3
+SAMPLES = (
+    "Explain in simple words how a rainbow forms.",
+    "Give me five tips for a good night's sleep.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One figure: what it is called and means, how it is said, and what makes it good. Without `value` none is best."""
+
+    title: str
+    meaning: str
+    words: Callable[[RunUpdate], str]
+    value: Callable[[RunUpdate], float | None] = lambda _: None
+    most: bool = False
+
+
+def _visible_s(update: RunUpdate) -> float | None:
+    return update.record.time_to_visible_s if update.record else None
+
+
+def _total_s(update: RunUpdate) -> float | None:
+    return update.record.duration_s if update.record else None
+
+
+def _silence_s(update: RunUpdate) -> float | None:
+    silence = longest(gaps_of(update))
+    return silence.length_s if silence else None
+
+
+def _flow_per_s(update: RunUpdate) -> float | None:
+    return update.record.decode_tokens_per_s if update.record and update.mode == "stream" else None
+
+
+def _cost_usd(update: RunUpdate) -> float | None:
+    return update.record.cost_usd if update.record else None
+
+
+def _said(name: str) -> Callable[[RunUpdate], str]:
+    """A figure in the words of the line under an answer, without its own name."""
+
+    def words(update: RunUpdate) -> str:
+        if not update.run_id:
+            return present.DASH
+        figure = next((figure for figure in present.figures(update) if figure.name == name), Figure(present.DASH, ""))
+        return figure.text.removeprefix("first text ").removeprefix("cost ").removesuffix(" total")
+
+    return words
+
+
+COLUMNS = (
+    Column(
+        title="First text",
+        meaning="From the call until there was something to read; a complete answer is there all at once",
+        words=_said("first"),
+        value=_visible_s,
+    ),
+    Column(
+        title="Rate",
+        meaning="Tokens per second after the first chunk; of a complete answer over the whole time, which is no match",
+        words=_said("rate"),
+        value=_flow_per_s,
+        most=True,
+    ),
+    Column(title="Tokens", meaning="Output tokens", words=_said("tokens")),
+    Column(title="Total", meaning="From the call until the answer was complete", words=_said("total"), value=_total_s),
+    Column(
+        title="Longest silence",
+        meaning="The longest time between two chunks",
+        words=lambda update: present.seconds(_silence_s(update)),
+        value=_silence_s,
+    ),
+    Column(title="Cost", meaning="At list price", words=_said("cost"), value=_cost_usd),
+)
+
+
+def summary(standing: Standing, labels: Labels, tally: Preference | None = None) -> str:
+    """All of it; while the race is blind only the question which answer is best."""
+    if not standing.answers:
+        return _welcome()
+    if standing.open:
+        return ""
+    if standing.hidden:
+        return _vote(standing)
+    cautions = "".join(f'<p class="notice">{escape(words)}</p>' for words in cautions_of(standing))
+    return f"{_verdict(standing, labels, tally)}{_table(standing, labels)}{cautions}{_tools(standing)}"
+
+
+def _welcome() -> str:
+    cards = "".join(
+        f'<button type="button" class="sample" data-act="compare-sample"><span class="sample-prompt">{escape(prompt)}'
+        "</span></button>"
+        for prompt in SAMPLES
+    )
+    return (
+        '<div class="compare-welcome"><p>One prompt goes to every pane at the same moment. Each answers on a thread of '
+        f'its own, on one clock, and a table of the figures follows.</p><div class="samples">{cards}</div></div>'
+    )
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+
+def _table(standing: Standing, labels: Labels) -> str:
+    titles = [("Pane", ""), ("Ended", ""), *((column.title, column.meaning) for column in COLUMNS), ("Remarks", "")]
+    heads = "".join(f'<th scope="col" title="{escape(meaning)}">{title}</th>' for title, meaning in titles)
+    marked = [best(standing.answers, column) for column in COLUMNS]
+    unlike = differences(standing.panes) if standing.panes else ()
+    rows = "".join(
+        _row(standing, pane, name_of(standing, pane, labels), unlike[pane] if pane < len(unlike) else (), marked)
+        for pane in range(len(standing.answers))
+    )
+    return (
+        '<div class="wide"><table class="compare-table"><caption class="sr-only">Figures of the answers</caption>'
+        f"<thead><tr>{heads}</tr></thead>"
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _row(standing: Standing, pane: int, name: str, unlike: Sequence[str], marked: Sequence[frozenset[int]]) -> str:
+    update = standing.answers[pane]
+    if update is None:
+        return ""
+    differs = f' <span class="unlike">{escape(", ".join(unlike))}</span>' if unlike else ""
+    cells = "".join(
+        f'<td class="best">{escape(column.words(update))} <b>best</b></td>'
+        if pane in bests
+        else f"<td>{escape(column.words(update))}</td>"
+        for column, bests in zip(COLUMNS, marked, strict=True)
+    )
+    ended = (
+        update.state if update.run_id else ("not sent" if update.state == "failed" else "stopped before it was sent")
+    )
+    return (
+        f'<tr data-state="{update.state}"><th scope="row">{pane + 1} {escape(name)}{differs}</th><td>{ended}</td>'
+        f"{cells}<td>{escape(', '.join(_remarks(standing, pane, update)))}</td></tr>"
+    )
+
+
+def _remarks(standing: Standing, pane: int, update: RunUpdate) -> list[str]:
+    said = [word for word in present.badges(update) if word not in ("stopped", "cut off")]
+    record = update.record
+    if record is not None and not update.simulated:
+        said.append("this machine" if record.backend == "local" else f"AWS {record.region or ''}".strip())
+    if pane in standing.again:
+        said.append("asked again, alone")
+    if update.failure is not None:
+        said.append(update.failure.type)
+    return said
+
+
+def best(answers: Sequence[RunUpdate | None], column: Column) -> frozenset[int]:
+    """The panes with the best figure of a column. Only whole answers count, simulated models and real ones each among
+    themselves, and where all say the same nobody is best."""
+    found: set[int] = set()
+    for simulated in (False, True):
+        values = {
+            pane: value
+            for pane, update in enumerate(answers)
+            if update is not None and update.state == "done" and update.simulated is simulated
+            if (value := column.value(update)) is not None
+        }
+        if len({column.words(update) for pane in values if (update := answers[pane])}) < 2:
+            continue
+        top = (max if column.most else min)(values.values())
+        found |= {pane for pane, value in values.items() if value == top}
+    return frozenset(found)
+
+
+# --- what to be careful about -----------------------------------------------------------------------------------------
+
+
+def cautions_of(standing: Standing) -> list[str]:
+    """Why the figures may not say what they seem to, and what to do about it."""
+    ended = [update for update in standing.answers if update is not None and update.record is not None]
+    here = [update for update in ended if update.record and update.record.backend == "local" and not update.simulated]
+    said = []
+    if len(here) > 1 and not standing.in_turn:
+        said.append(
+            "The panes shared this machine's one model, and waited for each other: run them one after another for fair "
+            "figures."
+        )
+    if len({update.simulated for update in ended}) > 1:
+        said.append(
+            "Simulated models keep a stated timing: they are marked among themselves, and say nothing about real ones."
+        )
+    tokens = [update.tokens for update in ended if update.state == "done" and update.tokens]
+    if len(tokens) > 1 and max(tokens) >= LENGTHS_DIFFER * min(tokens):
+        said.append(
+            f"The answers differ in length ({min(tokens):,} to {max(tokens):,} tokens): a longer answer takes longer. "
+            "Compare first text and rate, or give all of them the same max tokens."
+        )
+    cold = [update.record is not None and "cold" in update.record.flags for update in ended]
+    if any(cold) and not all(cold):
+        said.append("Some were the first call to their model, which opens a connection: run again to compare.")
+    return said
+
+
+# --- vote and tools ---------------------------------------------------------------------------------------------------
+
+
+def _vote(standing: Standing) -> str:
+    buttons = "".join(
+        f'<button type="button" class="vote" data-act="vote" data-choice="{pane}">{LETTERS[pane]}</button>'
+        for pane, update in enumerate(standing.answers)
+        if update is not None and update.text
+    )
+    return (
+        '<div class="ballot" role="group" aria-label="Vote"><p>Which answer do you like best?</p>'
+        f'<div class="votes">{buttons}<button type="button" class="vote" data-act="vote" data-choice="tie">Tie</button>'
+        '<button type="button" class="vote plain" data-act="reveal">Show the names</button></div></div>'
+    )
+
+
+def _verdict(standing: Standing, labels: Labels, tally: Preference | None) -> str:
+    if standing.choice is None:
+        return ""
+    if standing.choice == "tie":
+        said = "You called it a tie."
+    else:
+        said = f"You preferred {LETTERS[standing.choice]}: {name_of(standing, standing.choice, labels)}."
+    if tally is not None and tally.votes:
+        ties = f" ({present.many(tally.ties, 'tie')} apart)" if tally.ties else ""
+        said += f" The faster one was preferred {tally.faster} of {tally.votes}{ties}."
+    return f'<p class="saving">{escape(said)}</p>'
+
+
+def _tools(standing: Standing) -> str:
+    if not any(update is not None and update.run_id for update in standing.answers):
+        return ""
+    return (
+        '<div class="compare-tools"><button type="button" class="pane-button" data-act="compare-report">Report</button>'
+        "</div>"
+    )

@@ -1,0 +1,37 @@
+"""Whether people prefer the answer that came first: votes on comparisons, held against their times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from metrics.experiment_log import Vote
+from metrics.record import RunRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preference:
+    """In `faster` of `votes` decided votes the answer was preferred whose first text came soonest. Ties are apart."""
+
+    faster: int
+    votes: int
+    ties: int
+
+
+def preference(votes: Iterable[Vote], runs: Mapping[str, Sequence[RunRecord]]) -> Preference:
+    """What the votes say; `runs` holds the rows of each comparison by its id.
+
+    A vote counts where at least two answers were completed and one of them was there first (time to visible). Votes
+    for a run that is no longer in the log are left out, as are races between simulated and real models.
+    """
+    faster = decided = ties = 0
+    for vote in votes:
+        raced = [run for run in runs.get(vote.comparison_id, ()) if run.status == "completed" and run.time_to_visible_s]
+        if len(raced) < 2 or len({run.simulated for run in raced}) > 1:
+            continue
+        if vote.run_id is None:
+            ties += 1
+        elif vote.run_id in {run.run_id for run in raced}:
+            decided += 1
+            faster += vote.run_id == min(raced, key=lambda run: run.time_to_visible_s or 0.0).run_id
+    return Preference(faster=faster, votes=decided, ties=ties)
