@@ -27,6 +27,10 @@ FLOOR_S = 1e-4
 """Shorter gaps are drawn here: chunks of one network read are apart by next to nothing."""
 
 
+AROUND = 2.0
+"""The axis of gaps reaches this many times beyond them, so that next to equal ones do not look far apart."""
+
+
 def paired_lines(pairs: Sequence[Pair]) -> Chart:
     """Time to first text, complete on the left and streamed on the right, a line for each pair. A pair that was slower
     streamed is dotted. Pairs without both times are left out."""
@@ -99,7 +103,7 @@ def distribution(complete: Sequence[float], streamed: Sequence[float]) -> Chart:
         axes.set_xlabel("Seconds since the call")
         axes.set_ylabel("Share of runs (%)")
         axes.grid(axis="y")
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 0.16))
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
 
     return draw(title, " ".join(told), paint, height=260)
 
@@ -176,6 +180,7 @@ def gaps(gaps_s: Sequence[float]) -> Chart:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} s" if value >= 0.1 else f"{value * 1000:g} ms")
         axes.minorticks_off()
+        axes.set_xlim(min(shown) / AROUND, max(shown) * AROUND)
         axes.set_ylim(0.35, 1.45)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)

@@ -21,8 +21,9 @@ _NOT_SPACE = re.compile(r"\S")
 BLOCK = "█"
 
 
-def replay_html(record: RunRecord, *, texts: bool = True, play: bool = True) -> str:
-    """The player. Without `texts` it shows blocks of the same length in place of the answer. `play`: it begins at once.
+def replay_html(record: RunRecord, *, title: str = "", texts: bool = True, play: bool = True) -> str:
+    """The player. Without `texts` it shows blocks of the same length in place of the answer. `play`: it begins
+    at once; otherwise its end is shown until somebody plays it. `title` stands in place of the model.
 
     A run whose chunks were not read, or that has none, plays only its wait.
     """
@@ -39,7 +40,7 @@ def replay_html(record: RunRecord, *, texts: bool = True, play: bool = True) -> 
     problem = f'<p class="replay-problem">{escape(record.error_message or "")}</p>' if failed else ""
     return (
         f'<section class="replay" aria-label="Replay" data-play="{str(play).lower()}" data-replay="{data}">'
-        f"<h3><span>Replay: {escape(record.request_model)}</span>{marks}</h3>{_controls()}"
+        f"<h3><span>Replay: {escape(title or record.request_model)}</span>{marks}</h3>{_controls()}"
         f'<div class="replay-track">{_strip(record)}'
         '<input type="range" min="0" max="1" step="any" value="0" aria-label="Moment of the run"></div>'
         f'<p class="sr-only" role="status"></p><div class="replay-panes">{panes}</div>{problem}{told}</section>'

@@ -140,8 +140,8 @@ window.playgroundReplay = (() => {
       seek(position() + (way * duration) / 50);
     });
     range.max = duration;
-    paint(0);
     if (root.dataset.play === "true") start();
+    else seek(duration); // until somebody plays it, it can be read
   };
 
   const scan = () => document.querySelectorAll("[data-replay]:not([data-ready])").forEach(setUp);

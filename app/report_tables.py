@@ -1,0 +1,215 @@
+"""Tables and sentences of a report. Pure; the records come cleaned."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from app.ui import present
+from app.ui.escaping import escape
+from app.ui.markup import MODE_WORDS
+from app.ui.replay import ENDINGS
+from metrics.record import RunRecord
+from metrics.silences import longest, silences_of
+
+_TELLING: dict[str, Callable[[RunRecord], str]] = {
+    "mode": lambda row: MODE_WORDS[row.mode].lower(),
+    "region": lambda row: row.region or "no region",
+    "temperature": lambda row: "its own temperature" if row.temperature is None else f"temperature {row.temperature:g}",
+    "max tokens": lambda row: f"{row.max_tokens or present.DASH} tokens at most",
+    "top-p": lambda row: "its own top-p" if row.top_p is None else f"top-p {row.top_p:g}",
+}
+LENGTHS_DIFFER = 1.3
+
+
+def names_of(rows: Sequence[RunRecord]) -> list[str]:
+    """A name for each run: its model, and where a model is there twice what differs, or else a number."""
+    names = []
+    for number, row in enumerate(rows, 1):
+        same = [other for other in rows if other.request_model == row.request_model]
+        unlike = [say(row) for say in _TELLING.values() if len({say(other) for other in same}) > 1]
+        mark = ", ".join(unlike) or f"pane {number}"
+        names.append(f"{row.request_model} ({mark})" if len(same) > 1 else row.request_model)
+    doubles = {name for name, times in Counter(names).items() if times > 1}
+    return [f"{name} (pane {number})" if name in doubles else name for number, name in enumerate(names, 1)]
+
+
+def comparison_lead(rows: Sequence[RunRecord], names: Sequence[str]) -> str:
+    """What can be said of one answer each: who was first, and what to be careful about."""
+    whole = [row for row in rows if row.status == "completed"]
+    mark = '<span class="badge">simulated</span>' if whole and all(row.simulated for row in whole) else ""
+    said = [
+        words
+        for what, value_of in (("First text soonest", _visible_s), ("done first", _total_s))
+        if (words := _soonest(what, rows, names, value_of))
+    ]
+    if len(whole) < 2 or not said:
+        said = ["There are not two whole answers to compare"] if rows else ["Nothing was asked"]
+    cautions = "".join(f'<p class="notice">{escape(words)}</p>' for words in _cautions(whole))
+    return (
+        f'<p class="lead">{mark}{escape("; ".join(said))}.</p>'
+        f'<p class="note">One answer each: this is what happened, no forecast.</p>{cautions}'
+    )
+
+
+def comparison_table(rows: Sequence[RunRecord], names: Sequence[str]) -> str:
+    """A row for each run; the best of a column among whole answers says so."""
+    columns: list[tuple[str, Callable[[RunRecord], float | None], Callable[[float | None], str], int]] = [
+        ("First text", _visible_s, present.seconds, 1),
+        ("Total", _total_s, present.seconds, 1),
+        ("Rate", lambda row: row.decode_tokens_per_s, present.rate, -1),
+        ("Longest silence", _silence_s, present.seconds, 1),
+        ("Cost", lambda row: row.cost_usd, present.money, 1),
+    ]
+    best = [_best(rows, value_of, way) for _, value_of, _, way in columns]
+    body = []
+    for number, (row, name) in enumerate(zip(rows, names, strict=True)):
+        cells = [
+            f"{say(value_of(row))}{' · best' if number in bests else ''}"
+            for (_, value_of, say, _), bests in zip(columns, best, strict=True)
+        ]
+        body.append([name, ENDINGS[row.status], *cells, _tokens(row), ", ".join(_remarks(row))])
+    return table(("", "Ended", *(title for title, *_ in columns), "Tokens", "Remarks"), body)
+
+
+def comparison_facts(rows: Sequence[RunRecord]) -> str:
+    """Where, when, with what."""
+    begun = sorted(row.started_at for row in rows)
+    together = all(row.order_in_pair is None for row in rows)
+    versions = dict(item for row in rows for item in row.client.items())
+    return facts(
+        [
+            ("When", f"{begun[0][:19].replace('T', ' ')} UTC" if begun else present.DASH),
+            ("Order", "all at once" if together else "one after another"),
+            ("Where", ", ".join(dict.fromkeys(_where(row) for row in rows)) or present.DASH),
+            ("Max tokens", _values(row.max_tokens for row in rows)),
+            ("Temperature", _values("the model's own" if row.temperature is None else row.temperature for row in rows)),
+            *_known("Service tier", (row.service_tier for row in rows)),
+            *_known("Guardrail", (row.guardrail_id for row in rows)),
+            ("Measured with", ", ".join(f"{name} {number}" for name, number in versions.items()) or present.DASH),
+        ]
+    )
+
+
+def runs_table(rows: Sequence[RunRecord]) -> str:
+    """Every run of an experiment, as it went, folded."""
+    pairs = {
+        pair_id: number for number, pair_id in enumerate(dict.fromkeys(row.pair_id for row in rows if row.pair_id), 1)
+    }
+    body = [
+        [
+            row.started_at[11:19],
+            "warm-up" if row.phase == "warmup" else str(pairs.get(row.pair_id or "", present.DASH)),
+            row.request_model,
+            MODE_WORDS[row.mode],
+            ENDINGS[row.status],
+            present.seconds(row.time_to_visible_s),
+            present.seconds(row.duration_s),
+            _tokens(row),
+            ", ".join(_remarks(row)),
+        ]
+        for row in rows
+    ]
+    heads = ("Began (UTC)", "Pair", "Model", "Asked", "Ended", "First text", "Total", "Tokens", "Remarks")
+    return f"<details><summary>{present.many(len(rows), 'run')}</summary>{table(heads, body)}</details>"
+
+
+def table(heads: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A table of texts."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+    lines = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in row[1:])}</tr>'
+        for row in body
+    )
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
+    )
+
+
+def facts(told: Sequence[tuple[str, str]]) -> str:
+    """Names and values."""
+    return f"<dl>{''.join(f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>' for name, value in told)}</dl>"
+
+
+def _soonest(
+    what: str, rows: Sequence[RunRecord], names: Sequence[str], value_of: Callable[[RunRecord], float | None]
+) -> str:
+    found = _best(rows, value_of, 1)
+    if not found:
+        return ""
+    return f"{what}: {' and '.join(f'{names[at]}, {present.seconds(value_of(rows[at]))}' for at in sorted(found))}"
+
+
+def _best(rows: Sequence[RunRecord], value_of: Callable[[RunRecord], float | None], way: int) -> frozenset[int]:
+    """The places with the best value of the whole answers; simulated ones only among themselves. None is best alone."""
+    whole = [(at, row) for at, row in enumerate(rows) if row.status == "completed"]
+    real = [(at, row) for at, row in whole if not row.simulated]
+    values = {at: value for at, row in real or whole if (value := value_of(row)) is not None}
+    if len(values) < 2:
+        return frozenset()
+    top = min(values.values(), key=lambda value: way * value)
+    return frozenset(at for at, value in values.items() if value == top)
+
+
+def _cautions(whole: Sequence[RunRecord]) -> list[str]:
+    said = []
+    if 0 < sum(row.simulated for row in whole) < len(whole):
+        said.append("Simulated answers stand beside real ones: their times are made up, and they are never the best.")
+    lengths = [row.output_tokens or row.tokens_estimated or 0 for row in whole]
+    if len(lengths) > 1 and max(lengths) > LENGTHS_DIFFER * max(1, min(lengths)):
+        said.append(
+            f"The answers differ in length ({min(lengths):,} to {max(lengths):,} tokens): a part of the difference in "
+            "total time is length."
+        )
+    here = [row for row in whole if row.backend == "local" and not row.simulated and row.order_in_pair is None]
+    if len(here) > 1:
+        said.append("Several answers came from one machine at the same time: they took each other's processor.")
+    return said
+
+
+def _remarks(row: RunRecord) -> list[str]:
+    simulated = ["simulated"] if row.simulated else []
+    failed = [row.error_message] if row.error_message else []
+    return [*simulated, *(flag.replace("_", " ") for flag in row.flags), *failed]
+
+
+def _tokens(row: RunRecord) -> str:
+    if row.output_tokens is not None and row.tokens_source == "usage":
+        return present.count(row.output_tokens)
+    return present.count(row.tokens_estimated, estimated=True)
+
+
+def _where(row: RunRecord) -> str:
+    if row.backend == "local":
+        return "this machine"
+    place = f"AWS {row.region}" if row.region else "AWS"
+    return f"{place}, endpoint {present.host_of(row.server_address)}" if row.server_address else place
+
+
+def _values(values: Iterable[Any]) -> str:
+    """The values that are known, each once."""
+    known = dict.fromkeys(
+        f"{value:g}" if isinstance(value, float) else str(value) for value in values if value is not None
+    )
+    return ", ".join(known) or present.DASH
+
+
+def _known(name: str, values: Iterable[Any]) -> list[tuple[str, str]]:
+    """A fact that only some runs have."""
+    words = _values(values)
+    return [] if words == present.DASH else [(name, words)]
+
+
+def _visible_s(row: RunRecord) -> float | None:
+    return row.time_to_visible_s
+
+
+def _total_s(row: RunRecord) -> float | None:
+    return row.duration_s
+
+
+def _silence_s(row: RunRecord) -> float | None:
+    silence = longest(silences_of(row))
+    return silence.length_s if silence else None
