@@ -18,9 +18,10 @@ import gradio as gr
 from app.comparisons import Board, Choice, ComparisonBusy, PaneSettings, Standing
 from app.fan_in import MAX_LANES, FanIn
 from app.services import Services
-from app.ui import compare_form, compare_table, compare_view, panel
+from app.ui import compare_form, compare_view
 from app.ui.asking import capabilities_of, check_prompt
 from app.ui.chat import KEEP, PRIVATE, problem_of
+from app.ui.compare_outputs import ARRANGED, Outputs, heads, refused
 from app.ui.compare_widgets import IN_TURN, CompareWidgets, first_models, place_compare
 from app.ui.markup import Labels
 from app.ui.panel import Problem
@@ -28,15 +29,12 @@ from app.ui.settings_panel import choices, max_tokens_info, temperature_of
 from metrics.experiment_log import Vote
 from metrics.record import timestamp
 from metrics.run_log import RunLogError
-from metrics.votes import Preference, preference
 from providers.errors import ProviderError
 
 log = logging.getLogger(__name__)
 
 WITH_KEY = "(_, ...rest) => [window.playground.compare.key(), ...rest]"
 ONCE_WITH_KEY = "() => [window.playground.compare.opened()]"
-VOTES_READ = 200
-"""Votes that the sentence about them looks at; each means a look-up in the log."""
 
 
 def build_compare(services: Services, tab: gr.Tab, labels: Labels) -> Any:
@@ -97,6 +95,7 @@ class _Comparing:
     def __init__(self, services: Services, labels: Labels) -> None:
         self._services = services
         self._labels = labels
+        self._outputs = Outputs(services.run_log, labels)
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
@@ -116,13 +115,13 @@ class _Comparing:
                 async for view in views:
                     yield view
         except ComparisonBusy as error:
-            yield self._refused(Problem(sentence=str(error)))
+            yield refused(Problem(sentence=str(error)))
         except (ProviderError, ValueError) as error:
-            yield self._refused(problem_of(error))
+            yield refused(problem_of(error))
         except Exception:  # the page's edge: nobody may be left in front of a page that waits
             log.exception("The page failed on a comparison")
             board.finish()
-            yield self._refused(Problem(sentence="The playground itself failed. The log of the server says more."))
+            yield refused(Problem(sentence="The playground itself failed. The log of the server says more."))
 
     async def _answered(self, board: Board, count: int, pane: int | None) -> AsyncGenerator[tuple[Any, ...]]:
         view = compare_view.CompareView(self._labels)
@@ -131,10 +130,10 @@ class _Comparing:
             runs = await asyncio.to_thread(self._start, board, pane)
             async with aclosing(runs.updates()) as updates:
                 async for _ in updates:
-                    yield self._drawn(board.standing(), count, view)
+                    yield self._outputs.drawn(board.standing(), count, view)
         finally:
             board.finish()
-        yield self._drawn(board.standing(), count, view)
+        yield self._outputs.drawn(board.standing(), count, view)
 
     def _start(self, board: Board, pane: int | None) -> FanIn:
         standing, runner = board.standing(), self._services.runner
@@ -160,12 +159,12 @@ class _Comparing:
         panes = compare_form.read_panes(count, settings)
         board = self._services.comparisons.open(key)
         if len(panes) == MAX_LANES or board.standing().hidden:
-            return self._arranged(board, panes)
+            return self._outputs.arranged(board.standing(), panes)
         used = {pane.model for pane in panes}
         fresh = [model_id for model_id in first_models(self._services.backends) if model_id not in used]
         model = fresh[0] if fresh else panes[0].model
         first = {field: getattr(panes[0], field) for field in compare_form.SHARED}
-        return self._arranged(board, (*panes, PaneSettings(model=model, **first)))
+        return self._outputs.arranged(board.standing(), (*panes, PaneSettings(model=model, **first)))
 
     def remove(self, event: gr.EventData, key: Any, count: Any, *values: Any) -> tuple[Any, ...]:
         """One pane less; those behind it move up. The last one stays."""
@@ -173,18 +172,18 @@ class _Comparing:
         pane = _number(_data(event).get("pane"))
         board = self._services.comparisons.open(key)
         if pane is None or len(panes) < 2 or not 0 <= pane < len(panes) or board.standing().hidden:
-            return self._arranged(board, panes)
+            return self._outputs.arranged(board.standing(), panes)
         try:
             board.remove(pane)
         except ComparisonBusy as error:
-            return self._arranged(board, panes, problem=str(error))
-        return self._arranged(board, (*panes[:pane], *panes[pane + 1 :]))
+            return self._outputs.arranged(board.standing(), panes, problem=str(error))
+        return self._outputs.arranged(board.standing(), (*panes[:pane], *panes[pane + 1 :]))
 
     async def restore(self, key: Any) -> tuple[Any, ...]:
         """The comparison of a page that was opened again. Answers that its former self was reading are stopped, and
         shown as far as they came. Without a key there is nothing to do: the page has it already."""
         if not key:
-            return (KEEP,) * self._arranged_size
+            return (KEEP,) * ARRANGED
         board = self._services.comparisons.open(key)
         board.finish()
         for _ in range(20):
@@ -194,7 +193,7 @@ class _Comparing:
         models = first_models(self._services.backends)
         usual = tuple(PaneSettings(model=model) for model in models[:2])
         panes = board.standing().panes
-        arranged = self._arranged(board, panes or usual, keep=not panes)
+        arranged = self._outputs.arranged(board.standing(), panes or usual, keep=not panes)
         offered = choices(self._services)
         size = len(compare_form.FIELDS)
         return tuple(
@@ -223,30 +222,20 @@ class _Comparing:
                 self._services.run_log.add_vote(vote)
             except RunLogError as error:
                 problem = str(error)
-        return self._arranged(board, self._revealed(board, count, values), problem=problem)
+        return self._outputs.arranged(board.standing(), self._revealed(board, count, values), problem=problem)
 
     def reveal(self, key: Any, count: Any, *values: Any) -> tuple[Any, ...]:
         """Tells the names without a vote."""
         board = self._services.comparisons.open(key)
         if not board.standing().hidden or board.busy:
-            return (KEEP,) * self._arranged_size
+            return (KEEP,) * ARRANGED
         board.reveal()
-        return self._arranged(board, self._revealed(board, count, values))
+        return self._outputs.arranged(board.standing(), self._revealed(board, count, values))
 
     def _revealed(self, board: Board, count: Any, values: Sequence[Any]) -> tuple[PaneSettings, ...]:
         """The panes in the order in which their answers stand."""
         standing = board.standing()
         return compare_form.read_panes(count, values) if standing.hidden or not standing.panes else standing.panes
-
-    def _tally(self, standing: Standing) -> Preference | None:
-        if standing.choice is None:
-            return None
-        try:
-            votes = self._services.run_log.votes()[-VOTES_READ:]
-            runs = {vote.comparison_id: self._services.run_log.of_comparison(vote.comparison_id) for vote in votes}
-        except RunLogError:
-            return None
-        return preference(votes, runs)
 
     # --- drawing ------------------------------------------------------------------------------------------------------
 
@@ -261,48 +250,7 @@ class _Comparing:
 
     def heads(self, count: Any, *values: Any) -> tuple[str, ...]:
         """The tops of all panes, with what differs from the first one."""
-        return _heads(compare_form.read_panes(count, values))
-
-    def _drawn(self, standing: Standing, count: int, view: compare_view.CompareView) -> tuple[Any, ...]:
-        """In the order of the outputs that are drawn."""
-        stats, outputs = view.panes(standing)
-        return (
-            *stats,
-            *outputs,
-            compare_view.tabs(standing, count, self._labels),
-            compare_table.summary(standing, self._labels, self._tally(standing)),
-            compare_view.state_line(standing, count, self._labels),
-            "",
-        )
-
-    def _arranged(
-        self, board: Board, panes: Sequence[PaneSettings], *, problem: str = "", keep: bool = False
-    ) -> tuple[Any, ...]:
-        """Number of panes, all their widgets and heads, and all that is drawn. `keep` leaves the widgets alone."""
-        size = len(compare_form.FIELDS)
-        widgets: list[Any] = [getattr(pane, field) for pane in panes for field in compare_form.FIELDS]
-        widgets = [KEEP] * (MAX_LANES * size) if keep else [*widgets, *[KEEP] * ((MAX_LANES - len(panes)) * size)]
-        *drawn, _ = self._drawn(board.standing(), len(panes), compare_view.CompareView(self._labels))
-        return (
-            len(panes),
-            *widgets,
-            *_heads(panes),
-            *drawn,
-            panel.problem_line(Problem(sentence=problem)) if problem else "",
-        )
-
-    @property
-    def _arranged_size(self) -> int:
-        return 1 + MAX_LANES * (len(compare_form.FIELDS) + 3) + 4
-
-    def _refused(self, problem: Problem) -> tuple[Any, ...]:
-        """Nothing was sent: only the sentence that says why."""
-        return (*(KEEP,) * (2 * MAX_LANES + 3), panel.problem_line(problem))
-
-
-def _heads(panes: Sequence[PaneSettings]) -> tuple[str, ...]:
-    unlike = compare_form.differences(panes)
-    return tuple(compare_view.head(at, unlike[at] if at < len(unlike) else ()) for at in range(MAX_LANES))
+        return heads(compare_form.read_panes(count, values))
 
 
 def _choice(value: Any, standing: Standing) -> Choice | None:

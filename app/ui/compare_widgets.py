@@ -13,9 +13,17 @@ import gradio as gr
 from app.fan_in import MAX_LANES
 from app.services import Services
 from app.ui import compare_view
-from app.ui.settings_panel import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, choices
+from app.ui.asking import capabilities_of
+from app.ui.settings_panel import (
+    DEFAULT_MAX_TOKENS,
+    DEFAULT_TEMPERATURE,
+    choices,
+    max_tokens_info,
+    temperature_of,
+)
 from providers.connect import Backends
 from providers.model_ids import parse_model_id
+from providers.types import Capabilities
 
 KEYS = "Ctrl+Enter runs all · Esc stops all"
 TOGETHER = "All at once"
@@ -93,10 +101,10 @@ def place_compare(services: Services) -> CompareWidgets:
         key = gr.Textbox(visible="hidden", elem_id="compare-key", label="Comparison key")
         count = gr.Number(2, visible="hidden", elem_id="compare-count", label="Panes")
         acts = gr.HTML("", elem_id="compare-acts", apply_default_css=False, js_on_load=_ACTIONS)
-        tabs = _drawn("compare-tabs", "")
         models = first_models(services.backends)
         with gr.Row(elem_id="compare-panes", equal_height=False):
             panes = tuple(_pane(services, at, models[at % len(models)]) for at in range(MAX_LANES))
+            tabs = _drawn("compare-tabs", "")
         summary = _drawn("compare-summary", "")
         with gr.Column(elem_id="compare-dock", min_width=0):
             state = _drawn("compare-state", "")
@@ -153,7 +161,7 @@ def _pane(services: Services, at: int, model_id: str) -> PaneWidgets:
             elem_classes="pane-model",
         )
         with gr.Column(elem_id=f"{name}-settings", elem_classes="pane-settings", min_width=0):
-            settings = _settings(services.backends)
+            settings = _settings(services.backends, capabilities_of(model_id))
         output = gr.HTML(
             [],
             html_template="${value.join('')}",
@@ -168,13 +176,19 @@ def _pane(services: Services, at: int, model_id: str) -> PaneWidgets:
     return PaneWidgets(head=head, model=model, output=output, stats=stats, **settings)
 
 
-def _settings(backends: Backends) -> dict[str, Any]:
+def _settings(backends: Backends, known: Capabilities | None) -> dict[str, Any]:
     """All that may differ between panes but the model."""
     on_aws = backends.status.backend == "aws"
     made: dict[str, Any] = {
         "mode": gr.Radio(["Stream", "Complete"], value="Stream", label="Answer", elem_classes="segmented"),
-        "temperature": gr.Number(DEFAULT_TEMPERATURE, step=0.1, label="Temperature", info="Empty: the model's own"),
-        "max_tokens": gr.Number(DEFAULT_MAX_TOKENS, step=1, label="Max tokens"),
+        "temperature": gr.Number(
+            DEFAULT_TEMPERATURE,
+            step=0.1,
+            label="Temperature",
+            info=temperature_of(known)["info"],
+            interactive=temperature_of(known).get("interactive", True),
+        ),
+        "max_tokens": gr.Number(DEFAULT_MAX_TOKENS, step=1, label="Max tokens", info=max_tokens_info(known)),
         "system": gr.Textbox(label="System prompt", placeholder="Optional", lines=2, max_lines=6),
         "region": _elsewhere("Region", backends.status.region, backends.regions(), visible=on_aws),
         "profile": _elsewhere("Profile", backends.status.profile, backends.profiles(), visible=on_aws),
