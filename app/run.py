@@ -298,12 +298,28 @@ class Run:
             self._first_text_ns = None
             self._live.restart()
 
+    def so_far(self, error: ProviderError) -> Ending:
+        """The ending that the run would have if `error` cut it off now."""
+        with self._lock:
+            return self._ending("interrupted", self._completion(), self._keeper.now_ns(), error)
+
     def _finish(self, error: BaseException | None, ended_at_ns: int) -> RunUpdate:
-        completion = dataclasses.replace(
+        completion = self._completion()
+        ending = self._ending(self._status(error, completion), completion, ended_at_ns, error)
+        record, not_saved = self._keeper.finish(self, ending)
+        with self._lock:
+            return self._final(ending, record, not_saved)
+
+    def _completion(self) -> Completion:
+        return dataclasses.replace(
             self._seen.completion(), text="".join(self.pieces), reasoning="".join(self._reasoning)
         )
-        ending = Ending(
-            status=self._status(error, completion),
+
+    def _ending(
+        self, status: RunStatus, completion: Completion, ended_at_ns: int, error: BaseException | None
+    ) -> Ending:
+        return Ending(
+            status=status,
             completion=completion,
             chunks=tuple(self._chunks),
             started_at=self._started_at,
@@ -314,9 +330,6 @@ class Run:
             resends=self._resends,
             resumed=self._resumed,
         )
-        record, not_saved = self._keeper.finish(self, ending)
-        with self._lock:
-            return self._final(ending, record, not_saved)
 
     def _status(self, error: BaseException | None, completion: Completion) -> RunStatus:
         if error is None and completion.is_complete:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from app.journal import Journal, PlaygroundEndedError
 from app.live import LiveFigures
 from app.records import Ending, Origin, RunLabels, make_record
 from app.run import Run
@@ -44,6 +45,7 @@ class Runner:
     `providers` finds the provider of a model; `providers.connect.Backends` does.
     `estimator` and `history` learn from every completed run. `policy` says how a run tries again. `observe` is told
     every row, and why it could not be written, if so. `max_runs` may be under way at once.
+    A `journal` keeps runs that have not ended.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Runner:
         history: LengthHistory | None = None,
         policy: RetryPolicy | None = None,
         observe: Callable[[RunRecord, str | None], None] | None = None,
+        journal: Journal | None = None,
         max_runs: int = MAX_RUNS,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
@@ -62,6 +65,7 @@ class Runner:
         self._log = run_log
         self._policy = policy or RetryPolicy(resume=True, restart=True)
         self._observe = observe
+        self._journal = journal
         self._max_runs = max_runs
         self._lock = threading.Lock()
         self._called: set[tuple[str, str | None]] = set()
@@ -111,6 +115,8 @@ class Runner:
             self._under_way[run.id] = run
             self._called.add((run.request.model_id, run.origin.region))
         log.info("Run %s: %s of %s", run.id, run.labels.mode, run.request.model_id)
+        if self._journal is not None:
+            self._journal.open(run.id, lambda: self._record(run, run.so_far(PlaygroundEndedError())))
         run.begin(gate)
 
     def _origin(self, status: BackendStatus, model_id: str) -> Origin:
@@ -132,15 +138,20 @@ class Runner:
     def finish(self, run: Run, ending: Ending) -> tuple[RunRecord, str | None]:
         """Writes the row of `run`, learns from it, and says why it could not be saved, if so."""
         try:
-            record = make_record(run.request, run.labels, run.origin, ending, self.estimator)
+            record = self._record(run, ending)
             self._learn(run, ending, record)
             not_saved = self._write(record)
             if self._observe is not None:
                 self._observe(record, not_saved)
             return record, not_saved
         finally:
+            if self._journal is not None:
+                self._journal.close(run.id)
             with self._lock:
                 self._under_way.pop(run.id, None)
+
+    def _record(self, run: Run, ending: Ending) -> RunRecord:
+        return make_record(run.request, run.labels, run.origin, ending, self.estimator)
 
     def _write(self, record: RunRecord) -> str | None:
         try:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 from app.comparisons import Comparisons
 from app.conversations import Conversations
 from app.experiments import Experiments
+from app.journal import Journal
 from app.runner import MAX_RUNS, Runner
 from app.settings import Settings
 from app.telemetry import Telemetry
 from app.tracing import Tracing
 from metrics.run_log import RunLog
 from providers.connect import Backends
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,7 @@ def make_services(
 ) -> Services:
     """One of each around a log and the backends."""
     telemetry = Telemetry(tracing.observe if tracing else None)
-    runner = Runner(backends, run_log, observe=telemetry.observe, max_runs=max_runs)
+    runner = Runner(backends, run_log, observe=telemetry.observe, journal=Journal(run_log), max_runs=max_runs)
     telemetry.watch(lambda: len(runner.under_way()))
     return Services(
         runner=runner,
@@ -53,6 +57,9 @@ def open_services(settings: Settings) -> Services:
         settings.backend, region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url
     )
     run_log = RunLog(settings.log_url)
+    recovered = run_log.recover()
+    if recovered:
+        log.warning("%d runs of a process that died are in the log now, as far as they were seen", recovered)
     services = make_services(backends, run_log, Tracing() if settings.traces else None, max_runs=settings.max_runs)
     runner = services.runner
     runner.estimator.restore(run_log.token_counts())

@@ -5,7 +5,7 @@ Shared by threads. No connection is held between calls. Where the log lies is th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from types import TracebackType
 from typing import Any, Self, cast
@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from metrics.database import Database, RunLogError, translate_errors
 from metrics.experiment_log import ExperimentLog, StoredExperiment, Vote
 from metrics.migrations import upgrade
+from metrics.open_runs import OpenRuns, ended
 from metrics.record import BULKY, COLUMNS, Mode, RunRecord, RunStatus, clean_text, plain
 from metrics.run_query import (
     Order,
@@ -53,6 +54,7 @@ class RunLog:
         self._database = Database(url)
         self._dialect = self._database.engine.dialect.name
         self._experiments = ExperimentLog(self._database)
+        self._open_runs = OpenRuns(self._database)
         with translate_errors("opened"):
             upgrade(self._database.engine)
 
@@ -74,12 +76,25 @@ class RunLog:
                 with self._database.writing() as connection:
                     added = connection.execute(sa.insert(runs).values(values).returning(runs.c.id)).scalar_one()
                     index_run(connection, added, values)
+                    ended(connection, values["run_id"])
             except IntegrityError:
                 with self._database.reading() as connection:
                     if connection.execute(sa.select(runs.c.id).where(runs.c.run_id == values["run_id"])).first():
                         return False
                 raise
         return True
+
+    def keep_open(self, records: Iterable[RunRecord]) -> None:
+        """Writes how far these runs are, as the rows that they would have if this process died now."""
+        self._open_runs.keep(records)
+
+    def recover(self) -> int:
+        """Writes the rows of runs whose process died before it could; how many there were."""
+        left = self._open_runs.left_behind()
+        for values in left:
+            self.add(_record(values))
+        self._open_runs.forget(values["run_id"] for values in left)
+        return len(left)
 
     def get(self, run_id: str) -> RunRecord | None:
         """The whole record of one run, chunks included."""

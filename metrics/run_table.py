@@ -111,3 +111,11 @@ votes = sa.Table(
     sa.Column("run_id", sa.Text()),
     sa.Column("voted_at", sa.Text(), nullable=False),
 )
+open_runs = sa.Table(
+    "open_runs",
+    metadata,
+    sa.Column("run_id", sa.Text(), primary_key=True),
+    sa.Column("writer", sa.Text(), nullable=False),
+    sa.Column("seen_at", sa.Double(), nullable=False),
+    sa.Column("record", PackedJson(), nullable=False),
+)
