@@ -78,9 +78,11 @@ window.playgroundReplay = (() => {
       whole.thought(all ? run.thought.length : 0);
       whole.pane?.setAttribute("data-state", over ? run.state : "waiting");
       put(whole.note, over ? run.whole_ended : `waiting ${clock(at)}`);
-      put(clocks, `${clock(at)} of ${clock(duration)}`);
       range.value = at;
-      range.setAttribute("aria-valuetext", `${clock(at)} of ${clock(duration)}`);
+      const now = `${clock(at)} of ${clock(duration)}`;
+      if (clocks.textContent === now) return; // ten times a second is enough for what is read
+      clocks.textContent = now;
+      range.setAttribute("aria-valuetext", now);
     };
 
     const frame = () => {
