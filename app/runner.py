@@ -6,15 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from app.journal import Journal, PlaygroundEndedError
 from app.live import LiveFigures
+from app.outbox import Log, Outbox
 from app.records import Ending, Origin, RunLabels, make_record
 from app.run import Run
 from metrics.progress import LengthHistory
 from metrics.record import RunRecord
-from metrics.run_log import RunLogError
 from metrics.tokens import TokenEstimator
 from providers.errors import ProviderError
 from providers.model_ids import parse_model_id
@@ -31,12 +30,6 @@ MAX_RUNS = 128
 
 class BusyError(ProviderError):
     """As many answers are under way as this process allows."""
-
-
-class Log(Protocol):
-    """Where a runner writes its rows; `metrics.run_log.RunLog` is one."""
-
-    def add(self, record: RunRecord) -> object: ...
 
 
 class Runner:
@@ -62,7 +55,7 @@ class Runner:
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self._providers = providers
-        self._log = run_log
+        self._outbox = Outbox(run_log)
         self._policy = policy or RetryPolicy(resume=True, restart=True)
         self._observe = observe
         self._journal = journal
@@ -140,7 +133,7 @@ class Runner:
         try:
             record = self._record(run, ending)
             self._learn(run, ending, record)
-            not_saved = self._write(record)
+            not_saved = self._outbox.send(record)
             if self._observe is not None:
                 self._observe(record, not_saved)
             return record, not_saved
@@ -153,14 +146,6 @@ class Runner:
     def _record(self, run: Run, ending: Ending) -> RunRecord:
         return make_record(run.request, run.labels, run.origin, ending, self.estimator)
 
-    def _write(self, record: RunRecord) -> str | None:
-        try:
-            self._log.add(record)
-        except RunLogError as error:
-            log.error("Run %s is not logged: %s", record.run_id, error)  # noqa: TRY400  # the sentence is enough
-            return str(error)
-        return None
-
     def close(self) -> None:
         """Stops every run and waits until each has its row."""
         runs = self.under_way()
@@ -168,6 +153,7 @@ class Runner:
             run.cancel()
         for run in runs:
             run.join(2.0)
+        self._outbox.flush()
 
     def _learn(self, run: Run, ending: Ending, record: RunRecord) -> None:
         if ending.status != "completed" or ending.resends:
