@@ -34,6 +34,8 @@ class RunFilter:
     backend: Answerer | None = None
     flag: str | None = None
     experiment_id: str | None = None
+    pair_id: str | None = None
+    run_id: str | None = None
     text: str | None = None
 
 
@@ -73,6 +75,8 @@ def conditions(wanted: RunFilter, dialect: str) -> list[sa.ColumnElement[bool]]:
         c.mode: wanted.mode,
         c.status: wanted.status,
         c.experiment_id: wanted.experiment_id,
+        c.pair_id: wanted.pair_id,
+        c.run_id: wanted.run_id,
     }
     found = [column == clean_text(value) for column, value in equal.items() if value]
     if wanted.backend == "simulated":

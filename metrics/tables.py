@@ -1,18 +1,14 @@
-"""Rows of the run log as tables for people and as CSV. Rows are those of `RunRecord.to_row`: column name -> value.
+"""Rows of the run log as tables for people. Rows are those of `RunRecord.to_row` or of a page of the log: column name
+-> value. Which rows, and in which order, the log has decided.
 
-pandas is imported inside the functions that make tables: it takes half a second, and the CSV does without.
+pandas is imported inside the functions: it takes half a second.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-
-from metrics.record import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +16,6 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 MISSING = "–"
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
 MODE_NAMES = {"stream": "Stream", "sync": "Complete"}
 
 _RUN_NUMBERS = {
@@ -32,38 +27,46 @@ _RUN_NUMBERS = {
     "Overall (tokens/s)": "bench.output_tokens_per_second",
     "Cost (USD)": "bench.cost_usd",
 }
-_RUN_COLUMNS = ("Started (UTC)", "Model", "Mode", "Status", *_RUN_NUMBERS, "Input (tokens)", "Output (tokens)")
-_PAIR_NUMBERS = (
-    "Complete total (s)",
-    "Streamed first text (s)",
-    "Streamed total (s)",
-    "First text sooner by (s)",
-)
-_DECIMALS = {"(s)": 3, "(tokens/s)": 1, "(USD)": 6}
+RUN_SORTS: Mapping[str, str] = {
+    "Started (UTC)": "bench.started_at",
+    "Model": "gen_ai.request.model",
+    "Mode": "bench.mode",
+    "Status": "bench.status",
+    **_RUN_NUMBERS,
+    "Input (tokens)": "gen_ai.usage.input_tokens",
+    "Output (tokens)": "gen_ai.usage.output_tokens",
+}
+"""Title of a column -> what the log sorts runs by."""
+PAIR_SORTS: Mapping[str, str] = {
+    "Started (UTC)": "bench.started_at",
+    "Model": "gen_ai.request.model",
+    "Complete total (s)": "complete total",
+    "Streamed first text (s)": "streamed first text",
+    "Streamed total (s)": "streamed total",
+    "First text sooner by (s)": "sooner",
+    "Complete (tokens)": "complete tokens",
+    "Streamed (tokens)": "streamed tokens",
+}
+"""Title of a column -> what the log sorts pairs by."""
+_RUN_COLUMNS = tuple(RUN_SORTS)
+_PAIR_COLUMNS = tuple(PAIR_SORTS)
+_DECIMALS = {"(s)": 3, "(tokens/s)": 1, "(USD)": 6, "(tokens)": 0}
 
 
 # --- tables for people ------------------------------------------------------------------------------------------------
 
 
 def runs_table(rows: Iterable[Row]) -> pd.DataFrame:
-    """One line a run, newest first. Units stand in the headers, missing numbers stay missing."""
-    lines = [_run_line(row) for row in sorted(rows, key=_started, reverse=True)]
-    return _frame(lines, [*_RUN_COLUMNS, "Backend", "Notes", "Run"])
+    """One line a run, in the order given. Units stand in the headers, missing numbers stay missing."""
+    return _frame([_run_line(row) for row in rows], [*_RUN_COLUMNS, "Backend", "Notes", "Run"])
 
 
-def pairs_table(rows: Iterable[Row]) -> pd.DataFrame:
-    """One line for each pair of a complete and a streamed run, newest first; a pair with one member is left out.
+def pairs_table(pairs: Iterable[tuple[Row, Row]]) -> pd.DataFrame:
+    """One line for each pair of a complete and a streamed run, in the order given.
 
     The difference is missing where a member did not complete, or showed no text.
     """
-    pairs: dict[str, dict[str, Row]] = {}
-    for row in sorted(rows, key=_started):
-        if row.get("bench.pair_id"):
-            pairs.setdefault(row["bench.pair_id"], {})[row["bench.mode"]] = row
-    whole = [(pair["sync"], pair["stream"]) for pair in pairs.values() if {"sync", "stream"} <= pair.keys()]
-    whole.sort(key=lambda pair: max(_started(pair[0]), _started(pair[1])), reverse=True)
-    lines = [_pair_line(complete, streamed) for complete, streamed in whole]
-    return _frame(lines, ["Started (UTC)", "Model", *_PAIR_NUMBERS, "Backend", "Notes", "Pair"])
+    return _frame([_pair_line(*pair) for pair in pairs], [*_PAIR_COLUMNS, "Backend", "Notes", "Pair"])
 
 
 def for_display(table: pd.DataFrame) -> pd.DataFrame:
@@ -75,70 +78,18 @@ def for_display(table: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def filter_rows(
-    rows: Iterable[Row],
-    *,
-    model_id: str | None = None,
-    mode: str | None = None,
-    status: str | None = None,
-    text: str | None = None,
-) -> list[Row]:
-    """The rows that fit all that is given; `text` is looked for in model, prompt and answer, in any case."""
-    wanted = {"gen_ai.request.model": model_id, "bench.mode": mode, "bench.status": status}
-    fits = [row for row in rows if all(not value or row.get(name) == value for name, value in wanted.items())]
-    return [row for row in fits if not text or text.casefold() in _searchable(row)]
-
-
-# --- CSV --------------------------------------------------------------------------------------------------------------
-
-
-def to_csv(rows: Iterable[Row], columns: Sequence[str] | None = None) -> str:
-    """RFC 4180, one line a row under a header of `columns`, by default those that the rows have.
-
-    Texts are quoted, and guarded against being run as formulas by a spreadsheet (OWASP ASVS 5.0, 1.2.10). Numbers stay
-    numbers, lists and objects are JSON, missing values are empty.
-    """
-    lines = list(rows)
-    names = list(dict.fromkeys(name for line in lines for name in line) if columns is None else columns)
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow([guarded(name) for name in names])
-    writer.writerows([_cell(line.get(name)) for name in names] for line in lines)
-    return out.getvalue()
-
-
 def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The lines of a table as `to_csv` takes them."""
+    """The lines of a table as rows, for a file."""
     values = table.astype(object).where(table.notna(), None)
     return [{str(name): value for name, value in line.items()} for line in values.to_dict("records")]
-
-
-def guarded(text: str) -> str:
-    """`text` with an apostrophe before it where a spreadsheet would run it."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
-def _cell(value: Any) -> str | int | float:
-    match plain(value):
-        case None:
-            return ""
-        case bool(flag):
-            return "true" if flag else "false"
-        case int() | float() as number:
-            return number
-        case str(text):
-            return guarded(text)
-        case other:
-            return guarded(json.dumps(other, ensure_ascii=False))
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------
 
 
 def _run_line(row: Row) -> dict[str, Any]:
-    reported = row.get("gen_ai.usage.output_tokens")
-    estimated = row.get("bench.tokens_estimated") if reported is None else None
-    notes = [*_notes(row), *(["tokens estimated"] if estimated is not None else [])]
+    tokens, is_estimate = _tokens(row)
+    notes = [*_notes(row), *(["tokens estimated"] if is_estimate else [])]
     return {
         "Started (UTC)": _moment(row),
         "Model": row.get("gen_ai.request.model"),
@@ -146,7 +97,7 @@ def _run_line(row: Row) -> dict[str, Any]:
         "Status": row.get("bench.status"),
         **{title: row.get(name) for title, name in _RUN_NUMBERS.items()},
         "Input (tokens)": row.get("gen_ai.usage.input_tokens"),
-        "Output (tokens)": estimated if reported is None else reported,
+        "Output (tokens)": tokens,
         "Backend": _backend(row),
         "Notes": ", ".join(notes),
         "Run": row.get("bench.run_id"),
@@ -157,7 +108,7 @@ def _pair_line(complete: Row, streamed: Row) -> dict[str, Any]:
     notes = [
         f"{title}: {note}"
         for title, row in (("complete", complete), ("stream", streamed))
-        for note in (row.get("bench.status"), *_notes(row))
+        for note in (row.get("bench.status"), *_notes(row), "tokens estimated" if _tokens(row)[1] else None)
         if note and note != "completed"
     ]
     return {
@@ -167,10 +118,18 @@ def _pair_line(complete: Row, streamed: Row) -> dict[str, Any]:
         "Streamed first text (s)": streamed.get("bench.time_to_first_visible"),
         "Streamed total (s)": streamed.get("gen_ai.client.operation.duration"),
         "First text sooner by (s)": _sooner_s(complete, streamed),
+        "Complete (tokens)": _tokens(complete)[0],
+        "Streamed (tokens)": _tokens(streamed)[0],
         "Backend": _backend(streamed),
         "Notes": ", ".join(notes),
         "Pair": streamed["bench.pair_id"],
     }
+
+
+def _tokens(row: Row) -> tuple[int | None, bool]:
+    """Output tokens as reported, else as estimated, and whether it is an estimate."""
+    reported, estimated = row.get("gen_ai.usage.output_tokens"), row.get("bench.tokens_estimated")
+    return (estimated, estimated is not None) if reported is None else (reported, False)
 
 
 def _sooner_s(complete: Row, streamed: Row) -> float | None:
@@ -202,18 +161,13 @@ def _moment(row: Row) -> str:
     return _started(row)[:19].replace("T", " ")
 
 
-def _searchable(row: Row) -> str:
-    names = ("gen_ai.request.model", "bench.prompt", "bench.response")
-    return "\n".join(str(row.get(name) or "") for name in names).casefold()
-
-
 def _frame(lines: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     import pandas as pd
 
     frame = pd.DataFrame(lines, columns=columns)
     kinds = dict.fromkeys(columns, "string")
-    kinds |= {name: "Int64" for name in columns if name.endswith("(tokens)")}
     kinds |= {name: "Float64" for name in columns if name.endswith(tuple(_DECIMALS))}
+    kinds |= {name: "Int64" for name in columns if name.endswith("(tokens)")}
     return frame.astype(kinds)
 
 

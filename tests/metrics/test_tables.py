@@ -1,20 +1,15 @@
-"""Tables for people, and CSV that says the same as the rows."""
+"""Tables for people."""
 
 from __future__ import annotations
 
-import csv
-import io
-import subprocess
-import sys
 from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from metrics.record import COLUMNS
-from metrics.tables import MISSING, filter_rows, for_display, guarded, pairs_table, rows_of, runs_table, to_csv
+from metrics import run_query
+from metrics.run_table import LIGHT, runs
+from metrics.tables import MISSING, PAIR_SORTS, RUN_SORTS, for_display, pairs_table, rows_of, runs_table
 from tests.metrics.records import record
 
 
@@ -22,8 +17,10 @@ def row(run_id: str = "run-1", *, second: int = 0, **given_: Any) -> dict[str, A
     return record(run_id, started_at=f"2026-11-22T07:15:{second:02}.500000Z", **given_).to_row()
 
 
-def pair(*, second: int = 0, pair_id: str = "p", complete: Any = (), streamed: Any = ()) -> list[dict[str, Any]]:
-    return [
+def pair(
+    *, second: int = 0, pair_id: str = "p", complete: Any = (), streamed: Any = ()
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    two = [
         row("c", second=second, pair_id=pair_id, mode="sync", duration_s=4.0, time_to_visible_s=4.0, **dict(complete)),
         row(
             "s",
@@ -35,13 +32,14 @@ def pair(*, second: int = 0, pair_id: str = "p", complete: Any = (), streamed: A
             **dict(streamed),
         ),
     ]
+    return [(two[0], two[1])]
 
 
 # --- runs -------------------------------------------------------------------------------------------------------------
 
 
-def test_runs_newest_first_with_units_in_headers() -> None:
-    table = runs_table([row("old"), row("new", second=9, mode="sync", duration_s=1.25, output_tokens=7, cost_usd=1e-5)])
+def test_runs_as_they_are_given_with_units_in_headers() -> None:
+    table = runs_table([row("new", second=9, mode="sync", duration_s=1.25, output_tokens=7, cost_usd=1e-5), row("old")])
     assert list(table["Run"]) == ["new", "old"]
     assert list(table["Mode"]) == ["Complete", "Stream"]
     newest = table.iloc[0]
@@ -86,8 +84,6 @@ def test_display_rounds_by_unit() -> None:
 def test_empty_log() -> None:
     assert len(runs_table([])) == len(pairs_table([])) == 0
     assert "Total (s)" in for_display(runs_table([])).columns
-    assert to_csv([]) == "\r\n"
-    assert to_csv([], ["a", "b"]) == '"a","b"\r\n'
 
 
 # --- pairs ------------------------------------------------------------------------------------------------------------
@@ -102,9 +98,15 @@ def test_pair_says_how_much_sooner_the_first_text_came() -> None:
     assert line["Notes"] == ""
 
 
-def test_pairs_newest_first_and_only_whole_ones() -> None:
-    rows = [*pair(pair_id="old"), *pair(second=30, pair_id="new"), *pair(pair_id="half")[:1], row("single")]
-    assert pairs_table(rows)["Pair"].tolist() == ["new", "old"]
+def test_pairs_as_they_are_given() -> None:
+    assert pairs_table([*pair(pair_id="new"), *pair(pair_id="old")])["Pair"].tolist() == ["new", "old"]
+
+
+def test_pairs_tell_their_tokens_and_which_are_estimated() -> None:
+    table = pairs_table(pair(complete={"output_tokens": 1200}, streamed={"tokens_estimated": 90}))
+    assert (table["Complete (tokens)"][0], table["Streamed (tokens)"][0]) == (1200, 90)
+    assert table["Notes"][0] == "stream: tokens estimated"
+    assert for_display(table)["Complete (tokens)"][0] == "1,200"
 
 
 def test_a_failed_member_is_named_and_gives_no_difference() -> None:
@@ -114,9 +116,10 @@ def test_a_failed_member_is_named_and_gives_no_difference() -> None:
 
 
 def test_an_answer_without_text_gives_no_difference() -> None:
-    rows = pair()
-    rows[1]["bench.time_to_visible"] = None
-    assert pairs_table(rows)["First text sooner by (s)"].isna().all()
+    [(complete, streamed)] = pair()
+    assert (
+        pairs_table([(complete, streamed | {"bench.time_to_visible": None})])["First text sooner by (s)"].isna().all()
+    )
 
 
 def test_simulated_pairs_are_labelled() -> None:
@@ -124,81 +127,25 @@ def test_simulated_pairs_are_labelled() -> None:
     assert pairs_table(rows)["Backend"].tolist() == ["Simulated"]
 
 
-# --- filter -----------------------------------------------------------------------------------------------------------
+# --- with the log -----------------------------------------------------------------------------------------------------
 
 
-def test_filter() -> None:
-    rows = [row("a", prompt="Why RAIN?"), row("b", mode="sync", response="rain"), row("c", status="failed")]
-    found = {
-        "all": filter_rows(rows),
-        "mode": filter_rows(rows, mode="sync"),
-        "status": filter_rows(rows, status="failed"),
-        "text": filter_rows(rows, text="Rain"),
-        "both": filter_rows(rows, text="rain", mode="stream"),
-        "model": filter_rows(rows, model_id="other"),
-    }
-    names = {key: "".join(line["bench.run_id"] for line in lines) for key, lines in found.items()}
-    assert names == {"all": "abc", "mode": "b", "status": "c", "text": "ab", "both": "a", "model": ""}
+def test_a_table_needs_no_more_than_the_log_reads_for_it() -> None:
+    line = row(duration_s=2.0, flags=("cold",), phase="warmup", simulated=True, tokens_estimated=3, cost_usd=0.1)
+    light = {runs.c[attribute].name: line[runs.c[attribute].name] for attribute in LIGHT}
+    assert runs_table([light]).equals(runs_table([line]))
+    assert pairs_table([(light, light | {"bench.pair_id": "p"})]).equals(
+        pairs_table([(line, line | {"bench.pair_id": "p"})])
+    )
 
 
-# --- CSV --------------------------------------------------------------------------------------------------------------
+def test_the_log_knows_every_order_that_a_title_stands_for() -> None:
+    assert set(PAIR_SORTS.values()) == set(run_query.PAIR_SORTS)
+    assert set(RUN_SORTS.values()) <= {runs.c[attribute].name for attribute in LIGHT}
+    assert list(runs_table([]).columns)[: len(RUN_SORTS)] == list(RUN_SORTS)
+    assert list(pairs_table([]).columns)[: len(PAIR_SORTS)] == list(PAIR_SORTS)
 
 
-def parsed(text: str) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(text, newline="")))
-
-
-def test_csv_has_the_rows_columns_and_plain_numbers() -> None:
-    text = to_csv([row(duration_s=1.5, resends=2, flags=("cold",), simulated=True, seed=-3)])
-    header, line = parsed(text)
-    cells = dict(zip(header, line, strict=True))
-    assert header == [name for name in COLUMNS.values() if name in cells]
-    assert cells["gen_ai.client.operation.duration"] == "1.5"
-    assert cells["bench.seed"] == "-3"
-    assert cells["bench.flags"] == '["cold"]'
-    assert cells["bench.simulated"] == "true"
-    assert cells["bench.cost_usd"] == ""
-    assert ",1.5," in text
-    assert ",-3," in text
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_formulas_are_guarded(start: str) -> None:
-    assert parsed(to_csv([{"prompt": f"{start}cmd"}]))[1] == [f"'{start}cmd"]
-
-
-def test_a_table_can_be_exported() -> None:
-    header, line = parsed(to_csv(rows_of(runs_table([row(duration_s=2.0, prompt="=1")]))))
-    cells = dict(zip(header, line, strict=True))
-    assert cells["Total (s)"] == "2.0"
-    assert cells["Cost (USD)"] == ""
-
-
-texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | st.sampled_from(
-    ['"', "a,b", "\r\n", "=1+1", "'x", "- item", "ünï"]
-)
-values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
-
-
-@given(st.lists(st.fixed_dictionaries({"a": values, "b": values, "c": texts}), min_size=1, max_size=5))
-def test_csv_round_trip(rows: list[dict[str, Any]]) -> None:
-    header, *lines = parsed(to_csv(rows))
-    assert sorted(header) == ["a", "b", "c"]
-    for given_, line in zip(rows, lines, strict=True):
-        for name, cell in zip(header, line, strict=True):
-            value = given_[name]
-            match value:
-                case None:
-                    assert cell == ""
-                case bool():
-                    assert cell == str(value).lower()
-                case int() | float():
-                    assert type(value)(cell) == value
-                case str():
-                    assert cell == guarded(value)
-                    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
-
-
-def test_csv_does_not_need_pandas() -> None:
-    code = "import sys\nfrom metrics.tables import to_csv\nto_csv([{'a': 1}])\nassert 'pandas' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_rows_of_a_table() -> None:
+    [line] = rows_of(runs_table([row(duration_s=2.0)]))
+    assert (line["Total (s)"], line["Cost (USD)"], line["Run"]) == (2.0, None, "run-1")

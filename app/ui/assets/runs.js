@@ -1,0 +1,63 @@
+// Tab Runs in the browser: a click on a header sorts the whole log, not the page of it that the table holds; a file is
+// saved once it is there; a row that was opened is brought into view.
+window.playgroundRuns = (() => {
+  const $ = (id) => document.getElementById(id);
+  const HEADER = "#runs-table th.header-cell";
+  let sort = () => {};
+  let saved = "";
+
+  const told = () => $("runs-count")?.querySelector("[data-sort]")?.dataset;
+  const sortable = (title) => (told()?.titles || "").split("|").includes(title);
+  const mark = () => {
+    const order = told()?.sort || "";
+    for (const cell of document.querySelectorAll(HEADER)) {
+      const way = order.slice(0, -2) === cell.title ? order.slice(-1) : "";
+      if (!sortable(cell.title)) cell.removeAttribute("aria-sort");
+      else cell.setAttribute("aria-sort", { "↓": "descending", "↑": "ascending" }[way] || "none");
+    }
+  };
+  const sortBy = (event) => {
+    const cell = event.target.closest?.(HEADER);
+    if (!cell) return;
+    event.stopPropagation(); // the table would sort the rows that it has
+    event.preventDefault();
+    if (sortable(cell.title)) sort(cell.title);
+  };
+  document.addEventListener("click", sortBy, true);
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      if (event.key === "Enter" || event.key === " ") sortBy(event);
+    },
+    true,
+  );
+
+  const table = (element, send) => {
+    sort = send;
+    new MutationObserver(mark).observe(element, { childList: true, subtree: true });
+    const rows = $("runs-table");
+    if (rows) new MutationObserver(mark).observe(rows, { childList: true, subtree: true });
+  };
+  const details = (element, close) => {
+    element.addEventListener("click", (event) => {
+      if (event.target.closest("[data-close]")) close();
+    });
+    new MutationObserver(() => {
+      const card = element.querySelector(".chosen");
+      if (card) card.scrollIntoView({ block: "nearest" });
+    }).observe(element, { childList: true, subtree: true });
+  };
+  const preparing = () => $("runs-export")?.setAttribute("aria-busy", "true");
+  const download = (tries = 100) => {
+    $("runs-export")?.removeAttribute("aria-busy");
+    const button = $("runs-file"); // it bears the name of its file, which is drawn a moment after it is known
+    const name = button?.textContent.trim() || "";
+    if (name.includes(".") && name !== saved) {
+      saved = name;
+      button.click();
+    } else if (tries) {
+      setTimeout(() => download(tries - 1), 50);
+    }
+  };
+  return { table, details, preparing, download };
+})();
