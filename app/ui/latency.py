@@ -96,7 +96,8 @@ def build_latency(services: Services, tab: gr.Tab, labels: Labels) -> None:
     widgets.stop.click(handlers.stop, None, None, **QUICK)
     changes = [widget.change for widget in widgets.form]
     gr.on(changes, handlers.spend, [*widgets.form], [widgets.spend], trigger_mode="always_last", **QUICK)
-    widgets.earlier.input(handlers.open, [widgets.earlier, *judged[1:]], shown, **QUICK)
+    # A choice is told twice, the second time when the list loses the focus.
+    widgets.earlier.input(handlers.open, [widgets.earlier, *judged], shown, trigger_mode="always_last", **QUICK)
     gr.on(
         [widgets.starts.change, widgets.done.change],
         handlers.judge,
@@ -205,10 +206,11 @@ class _Latency:
 
     # --- results ------------------------------------------------------------------------------------------------------
 
-    def open(self, experiment_id: Any, starts: Any, done: Any) -> tuple[Any, ...]:
-        """An earlier experiment."""
+    def open(self, experiment_id: Any, shown: Any, starts: Any, done: Any) -> tuple[Any, ...]:
+        """An earlier experiment, unless it stands there already."""
         current = self._services.experiments.current
-        if not isinstance(experiment_id, str) or (current is not None and not current.snapshot().ended):
+        running = current is not None and not current.snapshot().ended
+        if running or experiment_id == shown or not isinstance(experiment_id, str):
             return View().outputs()
         return self._result(experiment_id, starts, done).outputs()
 

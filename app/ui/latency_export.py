@@ -10,6 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from app.experiment_result import document, rows
+from app.report import experiment_report
 from metrics.experiment_log import StoredExperiment
 from metrics.exports import to_csv
 from metrics.record import RunRecord
@@ -22,8 +23,6 @@ def write_export(stored: StoredExperiment, records: Sequence[RunRecord], kind: s
         case "CSV":
             suffix, content = "csv", to_csv(rows(records, texts=texts))
         case "Report":
-            from app.report import experiment_report
-
             suffix, content = "html", experiment_report(records, stored.settings, texts=texts)
         case _:
             suffix, content = "json", json.dumps(document(stored.settings, records, texts=texts), ensure_ascii=False)

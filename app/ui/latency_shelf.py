@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import combinations, islice
 
 from app.ui import latency_view, present
-from app.ui.escaping import escape
 from app.ui.latency_form import Promise
 from app.ui.latency_result import Outcome, verdict_html
 from app.ui.markup import Labels
-from metrics.charts import Chart, distribution, paired_lines
+from app.ui.plots import drawing
+from metrics.charts import distribution, paired_lines
 from metrics.contrast import between
 from metrics.experiment_log import StoredExperiment
 from metrics.figures import promise
@@ -83,7 +83,7 @@ class Shelf:
         told = stored.settings
         models = [self._labels(model_id) for model_id in told.get("models", ())]
         named = models[0] if len(models) == 1 else present.many(len(models), "model")
-        when = stored.started_at[:16].replace("T", " ")
+        when = stored.started_at[:19].replace("T", " ")  # to the second: the list tells its lines apart by their words
         pinned = " · baseline" if stored.pinned else ""
         return f"{when} · {named} · {present.many(told.get('pairs', 0), 'pair')}{pinned}"
 
@@ -126,18 +126,11 @@ class Shelf:
                     [value for value in side if value is not None] for side in zip(*times, strict=True)
                 )
                 name = self._labels(model_id) if len(models) > 1 else ""
-                drawn += [_figure(chart, name) for chart in (paired_lines(pairs), distribution(complete, streamed))]
+                charts = paired_lines(pairs), distribution(complete, streamed)
+                drawn += [drawing(chart, f"{name}: {chart.title}" if name else "") for chart in charts]
         if not drawn:
             return latency_view.no_plot("There is nothing to plot: no pair counts.")
         return f'<section class="plots" role="group" aria-label="Plots">{"".join(drawn)}</section>'
-
-
-def _figure(chart: Chart, name: str) -> str:
-    title = f"{name}: {chart.title}" if name else chart.title
-    return (
-        f'<figure class="plot"><figcaption><h3>{escape(title)}</h3></figcaption>{chart.svg}'
-        f"<p>{escape(chart.words)}</p></figure>"
-    )
 
 
 def models_of(records: Sequence[RunRecord]) -> list[str]:
