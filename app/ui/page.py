@@ -16,13 +16,14 @@ from app.ui.latency import build_latency
 from app.ui.markup import Labels
 from app.ui.runs import build_runs
 from app.ui.settings_panel import build_settings
+from app.ui.verbs import add_verbs
 
 TITLE = "Streaming playground"
 MAX_EVENTS = 128
 """How many events of all pages together may run at once; each answer that is being watched is one."""
 ASSETS = Path(__file__).with_name("assets")
-STYLES = ("playground.css", "compare.css", "latency.css")
-SCRIPTS = ("playground.js", "compare.js", "latency.js")
+STYLES = ("playground.css", "compare.css", "latency.css", "runs.css", "plots.css", "replay.css")
+SCRIPTS = ("playground.js", "compare.js", "latency.js", "runs.js", "replay.js")
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Liberation Mono", "monospace")
 
@@ -47,6 +48,7 @@ def build_page(services: Services) -> gr.Blocks:
                     build_latency(services, latency_tab, labels)
                 with gr.Tab("Runs", id="runs") as runs_tab:
                     build_runs(services, runs_tab, asked)
+        add_verbs(services)
         tabs = {"chat": chat_tab, "compare": compare_tab, "latency": latency_tab, "runs": runs_tab}
         for name, tab in tabs.items():
             tab.select(None, None, None, js=f"() => {{ window.playground.tab('{name}'); }}")
