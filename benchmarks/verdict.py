@@ -11,6 +11,8 @@ ratio        the first text comes after a fifth of the time: does the interval o
              the same, so that whatever is claimed of it is claimed wrongly
 slight       the first text comes after four fifths of the time: how often is that seen?
 
+Then two sessions without a difference are held against each other, with no drift, with 1 % and with 4 % a call.
+
     python -m benchmarks.verdict [--experiments 1000] [--pairs 8 10 15 20 30 50] [--seed 0]
 
 A thousand experiments of each kind and size take about two minutes. Exits with 1 where at 20 pairs the share of wrong
@@ -28,7 +30,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from app.experiment_plan import ExperimentSettings, plan
-from metrics.comparison import verdict_of
+from metrics.comparison import against, verdict_of
 from metrics.effect import Effect
 from metrics.record import Mode, RunRecord
 
@@ -47,10 +49,12 @@ WRONG_FROM, WRONG_TO = 0.035, 0.07
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """A truth: what streaming makes of the time of an answer, and what being second in a pair does."""
+    """A truth: what streaming makes of the time of an answer, what being second in a pair does, and how much the
+    endpoint changes from call to call (the standard deviation of the logarithm's step)."""
 
     first_text_s: Callable[[float], float] = lambda total_s: total_s
     second: float = 1.0
+    drift: float = DRIFT
 
 
 WORLDS = {
@@ -60,15 +64,26 @@ WORLDS = {
     "ratio": World(first_text_s=lambda total_s: total_s * RATIO),
     "slight": World(first_text_s=lambda total_s: total_s * SLIGHT),
 }
+SESSIONS = {f"drift {drift:.0%}": World(drift=drift) for drift in (0.0, 0.01, DRIFT)}
+TEMPLATE = RunRecord(
+    run_id="",
+    status="completed",
+    mode="sync",
+    started_at="",
+    backend="local",
+    request_model="made.up",
+    request_stream=False,
+    phase="measure",
+)
 
 
 def experiment(name: str, pairs: int, seed: int) -> list[RunRecord]:
     """The runs of one experiment in the world of that name. Each world and size has noise of its own."""
-    world, rng = WORLDS[name], random.Random(f"{name} {pairs} {seed}")
+    world, rng = (WORLDS | SESSIONS)[name], random.Random(f"{name} {pairs} {seed}")
     settings = ExperimentSettings(models=("made.up",), prompts=("A prompt",), pairs=pairs, seed=seed, warm_up=0)
     drift, runs = 0.0, []
     for call in plan(settings):
-        drift += rng.gauss(0, DRIFT)
+        drift += rng.gauss(0, world.drift)
         total_s = BASE_S * math.exp(drift + rng.gauss(0, SIGMA))
         if rng.random() < OUTLIERS:
             total_s *= rng.uniform(OUTLIER_FROM, OUTLIER_TO)
@@ -86,22 +101,10 @@ def _run(number: int, pair: int, mode: Mode, visible_s: float, total_s: float) -
         pair_id=str(pair),
         mode=mode,
         request_stream=mode == "stream",
-        started_at=f"{number:08}",
+        started_at=f"2026-11-22T{number // 60:02}:{number % 60:02}:00.000000Z",
         duration_s=total_s,
         time_to_visible_s=visible_s,
     )
-
-
-TEMPLATE = RunRecord(
-    run_id="",
-    status="completed",
-    mode="sync",
-    started_at="",
-    backend="local",
-    request_model="made.up",
-    request_stream=False,
-    phase="measure",
-)
 
 
 def effects(name: str, pairs: int, experiments: int, seed: int) -> list[tuple[Effect, Effect]]:
@@ -148,6 +151,15 @@ def row(pairs: int, experiments: int, seed: int) -> list[float]:
     ]
 
 
+def told_apart(name: str, experiments: int, seed: int) -> float:
+    """The share of two sessions of 20 pairs of the same world that `against` claims a difference of."""
+    shifts = [
+        against(experiment(name, JUDGED_AT, 2 * number), experiment(name, JUDGED_AT, 2 * number + 1))
+        for number in range(seed * experiments, (seed + 1) * experiments)
+    ]
+    return share([not holds(shift.low, shift.high, 1.0) for shift in shifts])
+
+
 def main(arguments: list[str]) -> int:
     """Prints the table; 1 when the verdict at 20 pairs is wrong too often, or too timid."""
     parser = argparse.ArgumentParser(description="How often the verdict of an experiment is wrong.")
@@ -169,6 +181,8 @@ def main(arguments: list[str]) -> int:
         )
         inside = WRONG_FROM <= figures[0] <= WRONG_TO and figures[1] <= WRONG_TO
         good = good and (inside or pairs != JUDGED_AT)
+    print("two sessions of 20 pairs without a difference, told apart wrongly:")
+    print("   ".join(f"{name}: {100 * told_apart(name, given.experiments, given.seed):.1f}" for name in SESSIONS))
     return 0 if good else 1
 
 

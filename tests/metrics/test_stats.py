@@ -124,7 +124,7 @@ def test_normal_approximation_goes_on_where_counting_ends() -> None:
     assert walsh_share[0] == pytest.approx(walsh_share[1], rel=0.02)
 
 
-@pytest.mark.parametrize("size", [9, 20])
+@pytest.mark.parametrize("size", [8, 9, 10, 20])
 def test_bootstrap_is_that_of_plain_resampling(size: int) -> None:
     rng = np.random.default_rng(1)
     values = rng.lognormal(size=size)
