@@ -78,7 +78,7 @@ def _prompts(value: Any) -> tuple[str, ...]:
 def _text(told: dict[str, Any], field: str) -> str:
     value = told[field] or ""
     if not isinstance(value, str):
-        raise InvalidValueError(f"{field} must be text.", field=field)
+        raise InvalidValueError("The system prompt must be text.", field=field)
     return value
 
 

@@ -139,6 +139,7 @@ def _facts(outcome: Outcome, verdicts: Sequence[Verdict], labels: Labels) -> str
     facts = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
         for name, value in facts_of(outcome, verdicts, labels)
+        if value
     )
     return f'<div class="facts"><h3>What was measured</h3><dl>{facts}</dl></div>'
 

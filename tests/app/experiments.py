@@ -10,8 +10,10 @@ from typing import Any
 from app.experiment import Experiment
 from app.experiment_plan import ExperimentSettings
 from app.services import Services, make_services
+from metrics.record import RunRecord
 from metrics.run_log import RunLog
 from providers.connect import Backends
+from tests.app.ui.make import a_record
 from tests.wire import Connection, Reply, WireServer, document, stop_frames, stream, text_frames
 
 MODEL = "newvendor.measured-v1:0"
@@ -87,3 +89,36 @@ def until(condition: Callable[[], bool], within_s: float = 5.0) -> None:
     while not condition():
         assert time.perf_counter() < deadline, "it did not come to that"
         time.sleep(0.005)
+
+
+def paired_runs(pairs: int, *, model: str = MODEL, sooner_s: float = 2.0, **values: Any) -> list[RunRecord]:
+    """Rows of an experiment that has ended: in each pair the streamed first text came about `sooner_s` sooner."""
+    found = []
+    for number in range(1, pairs + 1):
+        for order, mode in enumerate(("sync", "stream"), start=1):
+            total_s = 3.0 + 0.01 * number + 0.001 * order
+            first_s = total_s if mode == "sync" else total_s - sooner_s
+            found.append(
+                a_record(
+                    **{
+                        "run_id": f"{model}-{number}-{mode}",
+                        "experiment_id": "e1",
+                        "pair_id": f"e1-{number:04d}",
+                        "order_in_pair": order,
+                        "phase": "measure",
+                        "mode": mode,
+                        "request_stream": mode == "stream",
+                        "request_model": model,
+                        "prompt": "[0123456789ab]\nWhy?",
+                        "started_at": f"2026-11-22T10:{number:02d}:{order:02d}.000000Z",
+                        "duration_s": total_s,
+                        "time_to_visible_s": first_s,
+                        "time_to_first_visible_s": None if mode == "sync" else first_s,
+                        "output_tokens": 100,
+                        "region": "us-west-2",
+                        "temperature": 0.0,
+                    }
+                    | values
+                )
+            )
+    return found
