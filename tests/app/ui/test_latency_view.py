@@ -138,3 +138,4 @@ def test_hostile_text_is_escaped_everywhere() -> None:
     outcome = an_outcome(paired_runs(2), **told)
     assert "<script" not in verdict_html(outcome, lambda _: HOSTILE)
     assert "<script" not in latency_view.problem(HOSTILE, HOSTILE)
+    assert "<script" not in latency_view.pair_rows(paired_runs(1, prompt=HOSTILE), lambda _: HOSTILE)
