@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from app.report import comparison_report, experiment_report
 from metrics.record import RunRecord
 from tests.app.reported import SETTINGS, TEXT, a_comparison, a_streamed, an_experiment, streamed_chunks
-from tests.e2e.conftest import DESK, NO_SIDEWAYS, PHONE
+from tests.e2e.conftest import DESK, NO_SIDEWAYS, PHONE, Chat, Playground
 
 Shown = Callable[..., Page]
 
@@ -188,6 +188,25 @@ def test_a_report_opens_with_the_network_off(shown: Shown, options: dict[str, An
     assert line == ("rgb(111, 196, 169)" if options.get("color_scheme") == "dark" else "rgb(31, 111, 92)")
     player(page).get_by_role("button", name="Restart").click()
     expect(text_of(page)).to_have_text(re.compile(r"^\S{5}"))
+
+
+def test_a_row_of_the_table_is_played_again(chat: Chat, here: Playground) -> None:
+    chat.choose("swift")
+    chat.short()
+    chat.ask("What is a replay?")
+    page = chat.page
+    page.get_by_role("tab", name="Runs").click()
+    button = page.locator("#replay-run")
+    expect(button).to_be_disabled()
+    page.locator("#runs-table .virtual-row [role=gridcell]").first.click()
+    expect(page.locator("#run-details .waterfall")).to_be_visible()
+    expect(page.locator("#run-details").get_by_role("img", name="Text over time")).to_be_visible()
+    expect(button).to_be_enabled()
+    button.click()
+    expect(text_of(page)).to_have_text(re.compile(r"^\S"))
+    expect(player(page).locator('[data-pane="whole"] .replay-note')).to_have_text(re.compile("^done after"))
+    assert text_of(page, "whole").text_content() == here.rows()[0].response
+    expect(player(page).locator(".replay-mark")).to_have_text("simulated")
 
 
 def test_the_policy_of_a_report_holds(browser: Browser, tmp_path: Path) -> None:
