@@ -14,8 +14,8 @@ from typing import Any
 from metrics.contrast import Contrast, between
 from metrics.effect import Effect, Metric, effects_of
 from metrics.figures import FigureName, Promise, TooFewRunsError, figure, parse_figure, promise
-from metrics.pairs import Pair, Pairs, VoidedPair, left_out, measured, pairs_of
-from metrics.phrases import aside, headline
+from metrics.pairs import Pair, Pairs, VoidedPair, left_out, listed, measured, pairs_of
+from metrics.phrases import aside, headline, labelled
 from metrics.record import RunRecord
 from metrics.sessions import Shift, against
 from metrics.stats import LEVEL, Percentiles, percentiles
@@ -132,14 +132,15 @@ def _sentence(effects: tuple[Effect, ...], pairs: Pairs, models: int) -> str:
     by_metric = {effect.metric: effect for effect in effects}
     first, total = by_metric.get("time_to_visible"), by_metric.get("duration")
     if first is None:
-        why = left_out(pairs.reasons)
-        return f"No pair of runs to compare{f': {why}' if why else ''}."
-    said = headline(first, WITH)
-    if total is not None and first.reading != "too few":
+        said = f"No pair of runs to compare{f' ({listed(pairs.reasons)})' if pairs.voided else ''}"
+    else:
+        said = headline(first, WITH)
+    if first is not None and total is not None and first.reading != "too few":
         said += f"; {aside(total, WITH)}"
-    if models > 1:
-        said = f"Over {models} models: {said[0].lower()}{said[1:]}"
-    return f"{'Simulated: ' if pairs.simulated else ''}{said}."
+    if first is not None and models > 1:
+        heard = len({pair.streamed.request_model for pair in pairs.counted})
+        said = labelled(f"Over {f'{heard} of ' if heard < models else ''}{models} models", said)
+    return f"{labelled('Simulated' if pairs.simulated else '', said)}."
 
 
 def _percentiles(pairs: Iterable[Pair]) -> dict[str, Percentiles]:

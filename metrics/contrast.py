@@ -10,7 +10,7 @@ from typing import Any
 
 from metrics.effect import METRICS, Effect, effects_of, make_effect
 from metrics.pairs import APART, asked, counted_runs, measured, mixed
-from metrics.phrases import aside, headline
+from metrics.phrases import aside, headline, labelled
 from metrics.record import Mode, RunRecord
 from metrics.stats import LEVEL, Interval, hodges_lehmann_shift
 
@@ -50,17 +50,21 @@ def between(
 
     `names` are said in the sentence, by default the model ids. Give each side runs of one model alone.
     """
+    records_a, records_b = list(records_a), list(records_b)
     by_question_a, by_question_b = _numbered(records_a, mode), _numbered(records_b, mode)
     runs_a, runs_b = [*by_question_a.values()], [*by_question_b.values()]
-    names = names or _names(runs_a, runs_b)
+    names = names or _names(records_a, records_b)
     both = [(by_question_b[key], run) for key, run in by_question_a.items() if key in by_question_b]
     paired = 2 * len(both) >= min(len(runs_a), len(runs_b)) > 0
     apart = mixed(runs_a, runs_b)
     effects = () if apart else effects_of(both) if paired else _unpaired(runs_b, runs_a)
     simulated = bool(effects) and runs_a[0].simulated
+    silent = [name for name, runs in zip(names, (runs_a, runs_b), strict=True) if not runs]
     said = APART if apart else _words(effects, names, paired)
+    if silent:
+        said = f"Nothing to compare: no run {' and none '.join(f'of {name}' for name in silent)} counts."
     return Contrast(
-        sentence=f"{'Simulated: ' if simulated else ''}{said}",
+        sentence=labelled("Simulated" if simulated else "", said),
         names=names,
         n=effects[0].n if effects else 0,
         paired=paired,
@@ -74,7 +78,7 @@ def _words(effects: tuple[Effect, ...], names: tuple[str, str], paired: bool) ->
     by_metric = {effect.metric: effect for effect in effects}
     first = by_metric.get("time_to_visible")
     if first is None:
-        return "Nothing to compare: one side has no run that counts."
+        return "Nothing to compare: no two runs have a time to first text."
     whose = f"from {names[0]} than from {names[1]}"
     said = [headline(first, whose)]
     if first.reading != "too few":
@@ -83,14 +87,13 @@ def _words(effects: tuple[Effect, ...], names: tuple[str, str], paired: bool) ->
     return f"{'; '.join(said)}.{note}"
 
 
-def _numbered(records: Iterable[RunRecord], mode: Mode) -> dict[Hashable, RunRecord]:
+def _numbered(records: Sequence[RunRecord], mode: Mode) -> dict[Hashable, RunRecord]:
     """The runs that count, by what was asked and which time it was. Runs that do not count are numbered, too, so that
     a failure does not shift the others."""
-    rows = list(records)
-    counted = {run.run_id for run in counted_runs(rows, mode)}
+    counted = {run.run_id for run in counted_runs(records, mode)}
     times: Counter[Hashable] = Counter()
     found: dict[Hashable, RunRecord] = {}
-    for run in measured(rows):
+    for run in measured(records):
         if run.mode == mode:
             question = asked(run)
             times[question] += 1
@@ -99,9 +102,9 @@ def _numbered(records: Iterable[RunRecord], mode: Mode) -> dict[Hashable, RunRec
     return found
 
 
-def _names(runs_a: Sequence[RunRecord], runs_b: Sequence[RunRecord]) -> tuple[str, str]:
-    a, b = (" and ".join(dict.fromkeys(run.request_model for run in runs)) for runs in (runs_a, runs_b))
-    return (a, b) if a != b else ("the first", "the second")
+def _names(records_a: Iterable[RunRecord], records_b: Iterable[RunRecord]) -> tuple[str, str]:
+    a, b = (" and ".join(dict.fromkeys(run.request_model for run in side)) for side in (records_a, records_b))
+    return (a, b) if a != b and a and b else ("the first", "the second")
 
 
 def _unpaired(firsts: Sequence[RunRecord], seconds: Sequence[RunRecord]) -> tuple[Effect, ...]:

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast, get_args
 
 from metrics.effect import METRICS
 from metrics.pairs import counted_runs, has_real, measured
-from metrics.phrases import percent
+from metrics.phrases import labelled, percent
 from metrics.record import Mode, RunRecord
 from metrics.stats import CARRIED_FROM, LEVEL, percentile, wilson
 
@@ -155,7 +155,7 @@ def promise(
         span = f"{low * 100:.0f} to {percent(high)}"
         result = f"met in {met} of {len(runs)} run{'' if len(runs) == 1 else 's'} ({percent(LEVEL)} interval {span})"
     return Promise(
-        sentence=f"{'Simulated: ' if simulated else ''}{words if simulated else words.capitalize()}: {result}.",
+        sentence=labelled("Simulated" if simulated else "", f"{words.capitalize()}: {result}."),
         first_s=first_s,
         total_s=total_s,
         met=met,

@@ -62,8 +62,10 @@ class Pairs:
 
     @property
     def simulated(self) -> bool:
-        """Whether all that counts is simulated."""
-        return bool(self.counted) and all(pair.complete.simulated for pair in self.counted)
+        """Whether all of it is simulated."""
+        counted = [run for pair in self.counted for run in (pair.complete, pair.streamed)]
+        runs = counted + [run for pair in self.voided for run in (pair.complete, pair.streamed) if run is not None]
+        return bool(runs) and not has_real(runs)
 
 
 def pairs_of(records: Iterable[RunRecord], model_id: str | None = None) -> Pairs:
@@ -145,8 +147,12 @@ def left_out(reasons: Mapping[str, int]) -> str:
     total = sum(reasons.values())
     if not total:
         return ""
-    listed = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-    return f"{total} pair{'' if total == 1 else 's'} left out: {listed}"
+    return f"{total} pair{'' if total == 1 else 's'} left out: {listed(reasons)}"
+
+
+def listed(reasons: Mapping[str, int]) -> str:
+    """`1 failed, 1 tried again`."""
+    return ", ".join(f"{count} {reason}" for reason, count in reasons.items())
 
 
 def _only(members: Sequence[RunRecord], mode: Mode) -> RunRecord | None:

@@ -47,6 +47,11 @@ def aside(effect: Effect, whose: str = "") -> str:
     return said if effect.reading == "too few" else f"{said} ({interval(effect)})"
 
 
+def labelled(label: str, said: str) -> str:
+    """A statement after a label that must be read first: `Simulated: first text 3.1 s sooner`; no label, no change."""
+    return f"{label}: {said[0].lower()}{said[1:]}" if label else said
+
+
 def claim(effect: Effect, whose: str) -> str:
     """What may be said, without the interval."""
     name, less, more = _WORDS[effect.metric]
@@ -74,8 +79,7 @@ def interval(effect: Effect) -> str:
 def spread(values: Sequence[float], unit: str) -> str:
     """`2.7 to 3.6 s`: the second and third of estimate, low and high, rounded together."""
     _, low, high = amounts(values, unit)
-    after = _scale(values, unit)[2]
-    return f"{low.removesuffix(after)} to {high}"
+    return f"{low.removesuffix(_scale(values, unit)[2])} to {high}"
 
 
 def amounts(values: Sequence[float], unit: str) -> list[str]:

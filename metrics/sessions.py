@@ -14,7 +14,7 @@ from typing import Any
 
 from metrics.effect import METRICS, PRACTICAL, Metric, exp
 from metrics.pairs import APART, asked, counted_runs, mixed
-from metrics.phrases import NAMES, amounts, percent, spread
+from metrics.phrases import NAMES, amounts, labelled, percent, spread
 from metrics.record import Mode, RunRecord
 from metrics.stats import LEVEL, MIN_FOR_INTERVAL, Interval, hodges_lehmann_shift
 
@@ -75,7 +75,7 @@ def against(
     if moved is not None:
         said = _words(metric, moved, _day(before, after), f"n = {len(earlier)} against {len(later)}")
         noted = f" ({', '.join(caveats)})" if caveats else ""
-        sentence = f"{'Simulated: ' if simulated else ''}{said}{noted}."
+        sentence = labelled("Simulated" if simulated else "", f"{said}{noted}.")
     elif apart:
         sentence = APART
     else:

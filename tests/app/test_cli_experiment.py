@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_order_in_the_local_models(tmp_path: Path) 
             typed="Why?\n\nHow?\n",
         )
         assert done.returncode == 0, done.stderr
-        assert "Simulated: First text: not enough runs to tell" in done.stderr
+        assert "Simulated: first text: not enough runs to tell" in done.stderr
         rows = json.loads(done.stdout)["runs"]
         told.append([(row["bench.mode"], row["bench.prompt"], row["bench.response"]) for row in rows])
     assert told[0] == told[1]

@@ -66,13 +66,13 @@ def test_streaming_can_be_later() -> None:
 def test_without_a_pair_it_says_why() -> None:
     assert verdict_of([]).sentence == "No pair of runs to compare."
     verdict = verdict_of(experiment([3.0] * 2, status="failed"))
-    assert verdict.sentence == "No pair of runs to compare: 2 pairs left out: 2 failed."
+    assert verdict.sentence == "No pair of runs to compare (2 failed)."
     assert numbers(verdict) == (None, None, None)
     assert verdict.n == 0
 
 
 def test_simulated_says_so_first() -> None:
-    assert verdict_of(experiment([3.0] * 8, simulated=True)).sentence.startswith("Simulated: First text 3.0 s sooner")
+    assert verdict_of(experiment([3.0] * 8, simulated=True)).sentence.startswith("Simulated: first text 3.0 s sooner")
 
 
 def test_several_models_are_pooled_and_told_one_by_one() -> None:
@@ -86,6 +86,9 @@ def test_several_models_are_pooled_and_told_one_by_one() -> None:
     assert pooled.sentence.startswith("Over 2 models: first text 2.0 s sooner with streaming")
     assert [(each.model_id, each.n) for each in verdicts_of(rows)] == [("b", 8), ("a", 8)]
     assert verdict_of(rows, "a").estimate == pytest.approx(1.0)
+    lump = [replace(row, flags=("buffered_stream",)) if row.request_model == "a" else row for row in rows]
+    assert verdict_of(lump).sentence.startswith("Over 1 of 2 models: first text 3.0 s sooner")
+    assert verdict_of(lump, "a").sentence == "No pair of runs to compare (8 not really streamed)."
 
 
 # --- the numbers ------------------------------------------------------------------------------------------------------

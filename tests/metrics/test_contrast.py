@@ -76,10 +76,12 @@ def test_few_answers_give_no_claim() -> None:
 
 
 def test_without_runs_or_across_kinds_nothing_is_compared() -> None:
-    assert between([], answers("b")).sentence == "Nothing to compare: one side has no run that counts."
+    failed = answers("a", status="failed")
+    assert between(failed, answers("b")).sentence == "Nothing to compare: no run of a counts."
+    assert between([], []).sentence == "Nothing to compare: no run of the first and none of the second counts."
     assert between(answers("a", simulated=True), answers("b")).effects == ()
     assert between(answers("a", simulated=True), answers("b")).sentence.startswith("Simulated runs and real ones")
     both = between(answers("a", simulated=True), answers("b", simulated=True))
     assert both.simulated
-    assert both.sentence.startswith("Simulated: First text")
+    assert both.sentence.startswith("Simulated: first text")
     assert both.to_json()["effects"][0]["reading"] == "no practical difference"

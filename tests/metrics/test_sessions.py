@@ -73,4 +73,4 @@ def test_without_runs_there_is_nothing_to_compare() -> None:
 def test_simulated_runs_are_held_against_simulated_ones_only() -> None:
     shift = against(session(), session(simulated=True))
     assert (shift.sentence, shift.ratio) == ("Simulated runs and real ones are not compared.", None)
-    assert against(session(simulated=True), session(simulated=True)).sentence.startswith("Simulated: First text")
+    assert against(session(simulated=True), session(simulated=True)).sentence.startswith("Simulated: first text")
