@@ -46,8 +46,8 @@ def hodges_lehmann(values: Sequence[float], level: float = LEVEL) -> Interval:
     """The pseudo-median, with the interval of all centres that Wilcoxon's signed-rank test does not reject.
 
     The pseudo-median is the median of all Walsh averages (the means of two values, each with itself included). The
-    interval holds at least `level` where differences are as likely to lie so far above their centre as below it, as
-    they do between two exchangeable calls (Hollander and Wolfe, Nonparametric Statistical Methods, 1973, section 3.3).
+    interval holds the centre at least as often as `level` says where values lie evenly about it, as the differences of
+    two exchangeable calls do (Hollander and Wolfe, Nonparametric Statistical Methods, 1973, section 3.3).
     Raises `ValueError` without values.
     """
     import numpy as np
