@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check bench lock browser
+.PHONY: help run install test check soak bench lock browser
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,11 +20,15 @@ install: $(VENV)/.installed ## Make .venv with everything that the playground ne
 test: $(VENV)/.installed-dev browser ## Run all tests, the browser's included
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/.installed-dev browser ## Format, lint, types and tests
+check: $(VENV)/.installed-dev browser ## Format, lint, types, audit and tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.audit
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: $(VENV)/.installed-dev ## Ten minutes of answers over a network that breaks at random
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 bench: $(VENV)/.installed ## What our client adds to a bare boto3 loop, and whether its clock is right
 	@$(BIN)/python -m benchmarks.overhead $(ARGS)
