@@ -35,7 +35,7 @@ PLOTTED_MODELS = 6
 """More models than this make a report of hundreds of kilobytes that nobody reads; their numbers are all there."""
 
 Section = tuple[str, str]
-"""A heading, which may be empty, and HTML."""
+"""A heading and HTML."""
 
 
 def experiment_report(records: Sequence[RunRecord], settings: Mapping[str, Any], texts: bool = True) -> str:
@@ -43,7 +43,7 @@ def experiment_report(records: Sequence[RunRecord], settings: Mapping[str, Any],
     rows, settings = [cleaned(record) for record in records], cleaned_settings(settings)
     models = list(dict.fromkeys(row.request_model for row in rows if row.phase != "warmup"))
     verdict = verdict_html(Outcome(settings=settings, records=rows), lambda model_id: told(model_id))
-    sections: list[Section] = [("", verdict)]
+    sections: list[Section] = [("Verdict", verdict)]
     if texts:
         sections.append(("What was asked", _asked(settings.get("prompts", ()), settings.get("system"))))
     drawn, played = [], []
@@ -67,7 +67,7 @@ def comparison_report(records: Sequence[RunRecord], texts: bool = True) -> str:
     systems = list(dict.fromkeys(row.system_prompt for row in rows if row.system_prompt))
     played = [replay_html(row, title=name, texts=texts, play=False) for row, name in zip(rows, names, strict=True)]
     sections: list[Section] = [
-        ("", comparison_lead(rows, names)),
+        ("Verdict", comparison_lead(rows, names)),
         ("Figures", comparison_table(rows, names)),
         ("What was measured", comparison_facts(rows)),
     ]
@@ -88,10 +88,7 @@ def report_html(title: str, *sections: Section) -> str:
         f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    body = "".join(
-        f"<section>{f'<h2>{escape(heading)}</h2>' if heading else ''}{content}</section>"
-        for heading, content in sections
-    )
+    body = "".join(f"<section><h2>{escape(heading)}</h2>{content}</section>" for heading, content in sections)
     return clean_text(
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'

@@ -70,7 +70,7 @@ def comparison_table(rows: Sequence[RunRecord], names: Sequence[str]) -> str:
             for (_, value_of, say, _), bests in zip(columns, best, strict=True)
         ]
         body.append([name, ENDINGS[row.status], *cells, _tokens(row), ", ".join(_remarks(row))])
-    return table(("", "Ended", *(title for title, *_ in columns), "Tokens", "Remarks"), body)
+    return table(("Answer", "Ended", *(title for title, *_ in columns), "Tokens", "Remarks"), body)
 
 
 def comparison_facts(rows: Sequence[RunRecord]) -> str:

@@ -29,6 +29,7 @@ def replay_html(record: RunRecord, *, title: str = "", texts: bool = True, play:
     """
     if not record.duration_s:
         return '<p class="note">This run ended before anything could be timed: there is nothing to replay.</p>'
+    heading = f"Replay: {title or record.request_model}"
     data = escape(json.dumps(_data(record, texts=texts), ensure_ascii=False, separators=(",", ":")))
     marks = "".join(f'<span class="replay-mark">{escape(mark)}</span>' for mark in _marks(record))
     told = "".join(f'<p class="replay-words">{escape(line)}</p>' for line in _words(record))
@@ -39,8 +40,8 @@ def replay_html(record: RunRecord, *, title: str = "", texts: bool = True, play:
     failed = record.error_message and record.status in ("failed", "interrupted")
     problem = f'<p class="replay-problem">{escape(record.error_message or "")}</p>' if failed else ""
     return (
-        f'<section class="replay" aria-label="Replay" data-play="{str(play).lower()}" data-replay="{data}">'
-        f"<h3><span>Replay: {escape(title or record.request_model)}</span>{marks}</h3>{_controls()}"
+        f'<section class="replay" aria-label="{escape(heading)}" data-play="{str(play).lower()}" data-replay="{data}">'
+        f"<h3><span>{escape(heading)}</span>{marks}</h3>{_controls()}"
         f'<div class="replay-track">{_strip(record)}'
         '<input type="range" min="0" max="1" step="any" value="0" aria-label="Moment of the run"></div>'
         f'<p class="sr-only" role="status"></p><div class="replay-panes">{panes}</div>{problem}{told}</section>'
@@ -62,7 +63,7 @@ def _controls() -> str:
 
 def _pane(name: str, heading: str, record: RunRecord, *, texts: bool) -> str:
     # Blocks are nothing to be read out one by one.
-    told = 'tabindex="0" role="region" aria-label="Answer"' if texts else 'role="img" aria-label="Answer, left out"'
+    told = 'tabindex="0" role="group" aria-label="Answer"' if texts else 'role="img" aria-label="Answer, left out"'
     thought = '<div class="replay-thought" aria-label="Thinking" role="note"></div>' if record.reasoning else ""
     return (
         f'<section class="replay-pane" data-pane="{name}"><h4><span>{heading}</span>'

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.report import comparison_report, experiment_report
@@ -207,6 +208,14 @@ def test_a_row_of_the_table_is_played_again(chat: Chat, here: Playground) -> Non
     expect(player(page).locator('[data-pane="whole"] .replay-note')).to_have_text(re.compile("^done after"))
     assert text_of(page, "whole").text_content() == here.rows()[0].response
     expect(player(page).locator(".replay-mark")).to_have_text("simulated")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_report_has_no_barriers(shown: Shown, scheme: Any) -> None:
+    for report in (experiment_report(an_experiment(), SETTINGS), comparison_report(a_comparison())):
+        page = shown(report, color_scheme=scheme, bypass_csp=True)  # for the checker's own script
+        found = Axe().run(page).response["violations"]
+        assert [each["id"] for each in found if each["impact"] != "minor"] == []
 
 
 def test_the_policy_of_a_report_holds(browser: Browser, tmp_path: Path) -> None:
