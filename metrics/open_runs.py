@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 import uuid
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,7 +41,7 @@ class OpenRuns:
     def keep(self, records: Iterable[RunRecord], *, writer: str | None = None, now_s: float | None = None) -> None:
         """Writes how far these runs are, as the rows that they would have if nothing more came; without chunk times,
         which are many. All runs of the writer count as seen."""
-        writer, now_s = writer or this_process(), time.time() if now_s is None else now_s
+        writer, now_s = writer or this_process(), datetime.now(UTC).timestamp() if now_s is None else now_s
         with translate_errors("written"), self._database.writing() as connection:
             for record in records:
                 values = {"writer": writer, "seen_at": now_s, "record": _packed(record)}
@@ -52,7 +52,7 @@ class OpenRuns:
 
     def left_behind(self, *, now_s: float | None = None) -> list[Mapping[str, Any]]:
         """The records of runs whose process is gone, by attribute, oldest first."""
-        now_s = time.time() if now_s is None else now_s
+        now_s = datetime.now(UTC).timestamp() if now_s is None else now_s
         with self._database.reading() as connection:
             found = connection.execute(sa.select(open_runs).order_by(open_runs.c.seen_at)).mappings().all()
         return [row["record"] for row in found if _is_dead(row["writer"], now_s - row["seen_at"])]
