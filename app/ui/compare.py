@@ -22,6 +22,7 @@ from app.ui import compare_form, compare_view
 from app.ui.asking import capabilities_of, check_prompt
 from app.ui.chat import KEEP, PRIVATE, problem_of
 from app.ui.compare_outputs import ARRANGED, Outputs, heads, refused
+from app.ui.compare_report import write_report
 from app.ui.compare_widgets import IN_TURN, CompareWidgets, first_models, place_compare
 from app.ui.markup import Labels
 from app.ui.panel import Problem
@@ -61,6 +62,9 @@ def build_compare(services: Services, tab: gr.Tab, labels: Labels) -> Any:
     widgets.acts.delete(comparing.remove, form, arranged, js=WITH_KEY, **quick)
     widgets.acts.like(comparing.vote, form, arranged, js=WITH_KEY, **quick)
     gr.on([widgets.acts.undo, widgets.blind.input], comparing.reveal, form, arranged, js=WITH_KEY, **quick)
+    widgets.acts.download(comparing.report, [widgets.key], [widgets.file], js=WITH_KEY, **quick).then(
+        None, None, None, js="() => { window.playground.download('compare-file'); }"
+    )
     tab.select(comparing.restore, [widgets.key], arranged, js=ONCE_WITH_KEY, **quick)
     _wire_settings(widgets, comparing)
     return asked
@@ -150,6 +154,11 @@ class _Comparing:
     def stop(self, event: gr.EventData, key: Any) -> None:
         """Stops one pane, or all; the event that asked shows the end by itself."""
         self._services.comparisons.open(key).stop(_number(_data(event).get("pane")))
+
+    def report(self, event: gr.EventData, key: Any) -> Any:
+        """A file with the comparison in it; without prompt and answers where that is asked for."""
+        texts = _data(event).get("texts") is not False
+        return write_report(self._services.comparisons.open(key).standing(), texts=texts) or KEEP
 
     # --- arranging ----------------------------------------------------------------------------------------------------
 

@@ -249,6 +249,7 @@ def _tools(standing: Standing) -> str:
     if not any(update is not None and update.run_id for update in standing.answers):
         return ""
     return (
-        '<div class="compare-tools"><button type="button" class="pane-button" data-act="compare-report">Report</button>'
-        "</div>"
+        '<div class="compare-tools"><button type="button" class="pane-button" data-act="compare-report">Save a report'
+        '</button><button type="button" class="pane-button" data-act="compare-report" data-texts="false">Save one '
+        "without texts</button></div>"
     )

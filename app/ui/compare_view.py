@@ -181,7 +181,7 @@ def state_line(standing: Standing, count: int, labels: Labels, *, said: str = ""
     elif standing.answers:
         word, detail = "done", sent_words(standing)
     return (
-        f'<div class="compare-state" data-busy="{str(standing.open).lower()}" data-panes="{count}"'
+        f'<div class="compare-state" data-id="{standing.id or ""}" data-busy="{str(standing.open).lower()}" data-panes="{count}"'
         f' data-blind="{str(standing.hidden).lower()}" data-asked="{str(bool(standing.answers)).lower()}">'
         f'<span class="dot" aria-hidden="true"></span><span class="word">{word}</span>'
         f'<span class="detail">{escape(detail)}</span>'

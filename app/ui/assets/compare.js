@@ -152,7 +152,7 @@ window.playground.compare = (() => {
       case "reveal":
         return send("undo", {});
       case "compare-report":
-        return send("download", {});
+        return send("download", { texts: button.dataset.texts !== "false" });
       case "compare-sample": {
         const prompt = box();
         if (!prompt || busy()) return;
