@@ -10,17 +10,16 @@ import json
 import random
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from app.expectation import Expectation, read_expectation
 from app.experiment import Experiment, ExperimentUpdate, settings_of
 from app.experiment_plan import ExperimentSettings
-from app.experiment_result import as_text, document, lines
+from app.experiment_result import as_text, document, lines, verdicts_in_order
 from app.services import Services, close_services, open_services
 from app.settings import ExperimentOptions, Settings
-from metrics.comparison import verdicts_of
 from metrics.record import RunRecord
 from metrics.run_log import RunLogError
 from providers.errors import ConfigurationError, InvalidValueError, ProviderError
@@ -182,7 +181,7 @@ class _Command:
         if update.problem:
             self._say(update.problem)
         if records:
-            out.write(_summary(records) + "\n")
+            out.write(_summary(settings_of(update), records) + "\n")
         missed = self._missed(records)
         for words in missed:
             self._say(words)
@@ -215,10 +214,10 @@ def _measured(records: Sequence[RunRecord]) -> bool:
     return any(record.phase == "measure" and record.status == "completed" for record in records)
 
 
-def _summary(records: Sequence[RunRecord]) -> str:
+def _summary(settings: Mapping[str, Any], records: Sequence[RunRecord]) -> str:
     """A sentence and a table for each model."""
     parts = []
-    for verdict in verdicts_of(records):
+    for verdict in verdicts_in_order(settings, records):
         head = f"{verdict.model_id}\n" if len(verdict.models) == 1 else ""
         left_out = f"\n{verdict.left_out}." if verdict.left_out else ""
         table = as_text(lines(records, verdict), verdict.level) if verdict.effects else ""

@@ -20,7 +20,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from app.experiment_cost import Meter, Pricing, Spend, check_cap, most_of
-from app.experiment_plan import ExperimentSettings, PlannedCall, checked, plan, request_of
+from app.experiment_plan import ExperimentSettings, PlannedCall, checked, plan, prompt_set, request_of
 from app.live import RunUpdate
 from app.records import RunLabels, client_versions
 from app.run import Run
@@ -319,6 +319,7 @@ def settings_of(update: ExperimentUpdate) -> dict[str, Any]:
     return {
         **update.settings.to_json(),
         "experiment_id": update.id,
+        "prompt_set": prompt_set(update.settings.prompts),
         "state": update.state,
         "started_at": update.started_at,
         "elapsed_s": round(update.elapsed_s, 3),

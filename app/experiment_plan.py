@@ -202,6 +202,11 @@ def request_of(call: PlannedCall, settings: ExperimentSettings, *, salt: str) ->
     )
 
 
+def prompt_set(prompts: Sequence[str]) -> str:
+    """Names a set of prompts, so that two experiments can be seen to have asked the same without showing what."""
+    return hashlib.sha256("\n".join(sorted(prompts)).encode()).hexdigest()[:8]
+
+
 def without_nonce(prompt: str) -> str:
     """The prompt as a person wrote it."""
     return _NONCE.sub("", prompt)

@@ -38,11 +38,19 @@ class Line:
 def document(settings: Mapping[str, Any], records: Sequence[RunRecord], *, texts: bool = True) -> dict[str, Any]:
     """Settings, rows and verdict, in plain JSON values; without `texts` no prompt and no answer is in it. With several
     models `verdict` pools them, and `verdicts` has each."""
-    each = verdicts_of(records)
+    each = verdicts_in_order(settings, records)
     whole = each[0] if len(each) == 1 else verdict_of(records)
     shown = dict(settings) if texts else {name: value for name, value in settings.items() if name not in _ASKED}
     found = {"settings": shown, "runs": rows(records, texts=texts), "verdict": whole.to_json()}
     return found | ({"verdicts": [verdict.to_json() for verdict in each]} if len(each) > 1 else {})
+
+
+def verdicts_in_order(settings: Mapping[str, Any], records: Sequence[RunRecord]) -> list[Verdict]:
+    """A verdict for each model, in the order in which the models were chosen."""
+    chosen = list(settings.get("models", ()))
+    return sorted(
+        verdicts_of(records), key=lambda verdict: chosen.index(verdict.model_id) if verdict.model_id in chosen else 0
+    )
 
 
 _ASKED = ("prompts", "system")

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.experiment_result import Line, lines
+from app.experiment_result import Line, lines, verdicts_in_order
 from app.ui import present
 from app.ui.escaping import escape
 from app.ui.markup import Labels
-from metrics.comparison import Verdict, verdicts_of
+from metrics.comparison import Verdict
 from metrics.phrases import aside, headline, percent
 from metrics.record import RunRecord
 from metrics.stats import CARRIED_FROM, Percentiles
@@ -44,7 +44,7 @@ class Outcome:
 
 def verdict_html(outcome: Outcome, labels: Labels) -> str:
     """Everything but plots and pairs."""
-    verdicts = verdicts_of(outcome.records)
+    verdicts = verdicts_in_order(outcome.settings, outcome.records)
     several = len(verdicts) > 1
     said = "".join(_verdict(verdict, labels, named=several) for verdict in verdicts)
     if not verdicts:
@@ -159,7 +159,7 @@ def facts_of(outcome: Outcome, verdicts: Sequence[Verdict], labels: Labels) -> l
         ("When", _when(records)),
         ("Pairs", f"{counted} counted, {void} left out, {told.get('pairs', present.DASH)} asked for each model"),
         ("Warm-up", f"{present.many(warm, 'call')}, not counted"),
-        ("Prompts", f"{len(told.get('prompts', ()))}" + ("" if told.get("nonce") else ", sent as they are")),
+        ("Prompts", _prompts(told)),
         (
             "Max tokens",
             f"{told.get('max_tokens', present.DASH)}" + (", length locked" if told.get("length_locked") else ""),
@@ -179,6 +179,11 @@ def facts_of(outcome: Outcome, verdicts: Sequence[Verdict], labels: Labels) -> l
 def _models(told: Mapping[str, Any], labels: Labels) -> str:
     named = [(labels(model_id), model_id) for model_id in told.get("models", ())]
     return "; ".join(label if label == model_id else f"{label} ({model_id})" for label, model_id in named)
+
+
+def _prompts(told: Mapping[str, Any]) -> str:
+    named = f", set {told['prompt_set']}" if told.get("prompt_set") else ""
+    return f"{len(told.get('prompts', ()))}{named}" + ("" if told.get("nonce") else ", sent as they are")
 
 
 def _where(record: RunRecord | None) -> str:

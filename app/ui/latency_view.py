@@ -159,7 +159,7 @@ def _row(pair: Pair | VoidedPair, labels: Labels, *, models: bool) -> str:
     prompt = without_nonce(one.prompt)
     return (
         f'<tr data-void="{str(bool(reason)).lower()}">'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        + "".join(f'<td class="label" title="{escape(cell)}">{escape(cell)}</td>' for cell in cells)
         + f'<td class="prompt" title="{escape(prompt[:300])}">{escape(prompt[:80])}</td>'
         + f"<td>{CALL_WORDS[first.mode]}</td>"
         + "".join(f'<td class="number">{_seconds(value)}</td>' for value in numbers)

@@ -88,7 +88,7 @@ def test_each_pair_is_a_row_with_what_was_left_out() -> None:
 def test_while_it_runs_the_newest_pairs_come_first() -> None:
     html = latency_view.pair_rows(paired_runs(30), label, live=True)
     assert html.count("<tr data-void") == latency_view.LIVE_ROWS
-    assert html.index("<td>30</td>") < html.index("<td>29</td>")
+    assert html.index(">30</td>") < html.index(">29</td>")
     assert f"The last {latency_view.LIVE_ROWS} of 30 pairs" in html
     assert latency_view.pair_rows((), label) == ""
 
@@ -123,6 +123,9 @@ def test_several_models_have_a_verdict_each() -> None:
     html = verdict_html(an_outcome(runs, models=[MODEL, "simulated.swift"]), label)
     assert html.count('class="lead"') == 2
     assert "<h3>Measured</h3>" in html
+    swapped = verdict_html(an_outcome(runs, models=["simulated.swift", MODEL]), label)
+    assert html.index("<h3>Measured") < html.index("<h3>simulated.swift")
+    assert swapped.index("<h3>Measured") > swapped.index("<h3>simulated.swift")
 
 
 def test_simulated_is_said_at_the_verdict() -> None:
