@@ -25,6 +25,7 @@ STATUSES: Mapping[str, int] = {
     "QuotaExceededError": 429,
     "BusyError": 503,
     "ModelTimeoutError": 504,
+    "ModelSilentError": 504,
 }
 """Status by error class; every other failure of the service is 502."""
 

@@ -54,7 +54,11 @@ def make_services(
 def open_services(settings: Settings) -> Services:
     """One of each, with what the log taught. Raises `ConfigurationError` for the backend, `RunLogError` for the log."""
     backends = Backends(
-        settings.backend, region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url
+        settings.backend,
+        region=settings.region,
+        profile=settings.profile,
+        endpoint_url=settings.endpoint_url,
+        silence_limit_s=settings.silence_limit_s,
     )
     run_log = RunLog(settings.log_url)
     recovered = run_log.recover()

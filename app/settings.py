@@ -56,6 +56,7 @@ class Settings:
     profile: str | None = None
     endpoint_url: str | None = None
     log_url: str = ""
+    silence_limit_s: float = 300.0
     host: str = "127.0.0.1"
     port: int = 7860
     open_browser: bool = False
@@ -219,6 +220,16 @@ def _shared(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     _add(shared, environment, "--region", help="AWS region")
     _add(shared, environment, "--profile", help="AWS profile")
     _add(shared, environment, "--endpoint-url", help="a Bedrock-compatible server in place of AWS")
+    _add(
+        shared,
+        environment,
+        "--silence-limit",
+        type=_amount,
+        default=300.0,
+        dest="silence_limit_s",
+        metavar="S",
+        help="give a stream up that says nothing for so long, default 300",
+    )
     _add(shared, environment, "--log-url", default=default_log_url(), help="SQLAlchemy URL of the run log")
     return shared
 

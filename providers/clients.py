@@ -21,6 +21,9 @@ from providers.errors import ConfigurationError
 
 DEFAULT_REGION = "us-west-2"
 SERVICE = "bedrock-runtime"
+STREAMING_OPERATIONS = ("ConverseStream", "InvokeModelWithResponseStream")
+SILENCE_LIMIT_S = 300.0
+COMPLETE_LIMIT_S = 3600.0
 
 PLACEHOLDER_KEY = "playground"
 """Signs requests to endpoints that check no signature. It opens nothing anywhere."""
@@ -68,18 +71,32 @@ def make_cancellable(client: Any) -> None:
     session._manager.pool_classes_by_scheme = classes
 
 
+def limit_silence(client: Any, silence_limit_s: float) -> None:
+    """Gives streams a shorter read timeout than complete answers: those are silent until they are whole.
+
+    botocore 1.44.5 takes the timeout of one request from its context (private; a test fails when that moves).
+    """
+
+    def on_request(request: Any, operation_name: str, **_: Any) -> None:
+        if operation_name in STREAMING_OPERATIONS:
+            request.context["read_timeout"] = silence_limit_s
+
+    client.meta.events.register(f"request-created.{SERVICE}", on_request)
+
+
 def runtime_client(
-    session: boto3.Session, *, region: str, endpoint_url: str | None = None, read_timeout_s: float = 900.0
+    session: boto3.Session, *, region: str, endpoint_url: str | None = None, silence_limit_s: float = SILENCE_LIMIT_S
 ) -> RuntimeClient:
     """A `bedrock-runtime` client that never retries by itself and serves many streams at once.
 
-    Retrying is done in one place (`providers/retry.py`), where it is counted and shown. `read_timeout_s` is the
-    longest silence, also of a complete answer that takes minutes; botocore's 60 s would cut those.
+    Retrying is done in one place (`providers/retry.py`), where it is counted and shown. `silence_limit_s` is how long
+    a stream may say nothing, before its first text too; a complete answer may take an hour, as AWS asks for Nova
+    (user guide, "Using the Converse API", read 2026-11); botocore's 60 s would cut both.
     """
     plain = endpoint_url is not None and endpoint_url.startswith("http://")
     config = botocore.config.Config(
         connect_timeout=5,
-        read_timeout=read_timeout_s,
+        read_timeout=COMPLETE_LIMIT_S,
         retries={"total_max_attempts": 1},
         max_pool_connections=128,
         tcp_keepalive=True,
@@ -91,6 +108,7 @@ def runtime_client(
     except (ValueError, botocore.exceptions.BotoCoreError) as error:
         raise ConfigurationError(f"No client for Bedrock: {error}. Check the region and the endpoint.") from error
     make_cancellable(client)
+    limit_silence(client, silence_limit_s)
     return cast("RuntimeClient", client)
 
 
@@ -107,11 +125,11 @@ def control_client(session: boto3.Session, *, region: str) -> ControlClient:
     return cast("ControlClient", client)
 
 
-def local_client(endpoint_url: str) -> RuntimeClient:
+def local_client(endpoint_url: str, *, silence_limit_s: float = SILENCE_LIMIT_S) -> RuntimeClient:
     """A client of the endpoint on loopback: placeholder keys, no proxy, whatever the environment holds."""
     config = botocore.config.Config(
         connect_timeout=5,
-        read_timeout=900,
+        read_timeout=COMPLETE_LIMIT_S,
         retries={"total_max_attempts": 1},
         max_pool_connections=128,
         signature_version="v4",
@@ -121,4 +139,5 @@ def local_client(endpoint_url: str) -> RuntimeClient:
         aws_access_key_id=PLACEHOLDER_KEY, aws_secret_access_key=PLACEHOLDER_KEY, region_name=DEFAULT_REGION
     ).client(SERVICE, endpoint_url=endpoint_url, config=config)
     make_cancellable(client)
+    limit_silence(client, silence_limit_s)
     return cast("RuntimeClient", client)

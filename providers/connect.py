@@ -20,13 +20,14 @@ import botocore.exceptions
 import botocore.session
 
 from providers.account import TIMEOUT_S, Account
-from providers.base import Provider
+from providers.base import Provider, RuntimeClient
 from providers.bedrock import BedrockProvider
 from providers.catalog import DEFAULT_AWS_MODEL, aws_models, local_models
 from providers.clients import (
     DEFAULT_REGION,
     PLACEHOLDER_KEY,
     SERVICE,
+    SILENCE_LIMIT_S,
     control_client,
     local_client,
     runtime_client,
@@ -146,8 +147,8 @@ class Backends:
     """The providers of this process: AWS where it is set up, and always the local endpoint, started on first use.
 
     `local_url` names an endpoint that runs already. With AWS, and no endpoint set by hand, the account is asked in the
-    background what it can call; `list_models=False` leaves that until `models` is called. Safe to share between
-    threads.
+    background what it can call; `list_models=False` leaves that until `models` is called. A stream that says nothing
+    for `silence_limit_s` is given up. Safe to share between threads.
     """
 
     def __init__(
@@ -159,6 +160,7 @@ class Backends:
         endpoint_url: str | None = None,
         local_url: str | None = None,
         list_models: bool = True,
+        silence_limit_s: float = SILENCE_LIMIT_S,
     ) -> None:
         self.status, session = choose_backend(choice, region=region, profile=profile, endpoint_url=endpoint_url)
         self._lock = threading.Lock()
@@ -168,10 +170,11 @@ class Backends:
         self._aws: BedrockProvider | None = None
         self._account: Account | None = None
         self._session = session
+        self._silence_limit_s = silence_limit_s
         self._places: dict[tuple[str, str | None], Place] = {}
         if session is not None:
             region = self.status.region or DEFAULT_REGION
-            client = runtime_client(session, region=region, endpoint_url=self.status.endpoint_url)
+            client = self._client(session, region, self.status.endpoint_url)
             if self.status.endpoint_url is None:
                 self._account = Account(control_client(session, region=region), region=region)
             self._aws = BedrockProvider(
@@ -219,10 +222,13 @@ class Backends:
             if endpoint_url is None:
                 raise ConfigurationError(f"No AWS credentials found for profile {profile}. Run `aws configure`.")
             session = _with_placeholder_keys(session)
-        client = runtime_client(session, region=region, endpoint_url=endpoint_url)
+        client = self._client(session, region, endpoint_url)
         account = self._account if profile == self.status.profile else None
         provider = BedrockProvider(client, backend="aws", models=aws_models(), account=account, region=region)
         return Place(self, replace(self.status, region=region, profile=profile), provider)
+
+    def _client(self, session: boto3.Session, region: str, endpoint_url: str | None) -> RuntimeClient:
+        return runtime_client(session, region=region, endpoint_url=endpoint_url, silence_limit_s=self._silence_limit_s)
 
     def regions(self) -> Sequence[str]:
         """The regions that have Bedrock, as botocore's own list has them; none without AWS."""
@@ -247,7 +253,8 @@ class Backends:
 
                     self._local_endpoint = LocalEndpoint()
                     self._local_url = self._local_endpoint.url
-                self._local = BedrockProvider(local_client(self._local_url), backend="local", models=local_models())
+                client = local_client(self._local_url, silence_limit_s=self._silence_limit_s)
+                self._local = BedrockProvider(client, backend="local", models=local_models())
             return self._local
 
     def models(self) -> Sequence[ModelInfo]:

@@ -13,6 +13,7 @@
         ThrottledError
         ModelNotReadyError
         ModelTimeoutError
+          ModelSilentError        we gave up waiting; before the first piece not sent again, it may be billed
         InternalServiceError
         ServiceUnavailableError
         ConnectionFailedError
@@ -102,6 +103,10 @@ class ModelNotReadyError(TransientError):
 
 class ModelTimeoutError(TransientError):
     """The model, or the wait for it, took longer than allowed."""
+
+
+class ModelSilentError(ModelTimeoutError):
+    """Nothing came for longer than is allowed here. The service may still be at work on it, and bill it."""
 
 
 class InternalServiceError(TransientError):

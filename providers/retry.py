@@ -180,7 +180,9 @@ class _Attempts:
         """What to send after `error`, if anything can help."""
         passing = isinstance(error, errors.TransientError)
         if not self._delivered:
-            return _Step(request=self._request) if passing else None
+            # Sent again, a request that we gave up waiting for would be paid twice, and wait as long once more.
+            again = passing and not isinstance(error, errors.ModelSilentError)
+            return _Step(request=self._request) if again else None
         if isinstance(error, errors.InvalidRequestError) and "prefill" in str(error).lower():
             self._takes_prefill = False  # what the table says of this model is out of date
         elif not passing and not isinstance(error, errors.StreamInterruptedError):

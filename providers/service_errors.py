@@ -188,7 +188,10 @@ def translate_errors(
     except botocore.exceptions.ParamValidationError as error:
         raise errors.InvalidRequestError(f"The request to {model_id} is not valid: {error}") from error
     except (botocore.exceptions.ReadTimeoutError, urllib3.exceptions.ReadTimeoutError) as error:
-        raise errors.ModelTimeoutError(f"{model_id} was silent for too long. Try again.", code="timeout") from error
+        raise errors.ModelSilentError(
+            f"{model_id} said nothing for longer than is allowed here. Try again, or allow more with --silence-limit.",
+            code="timeout",
+        ) from error
     except (botocore.eventstream.ParserError, botocore.parsers.ResponseParserError, UnicodeDecodeError) as error:
         raise errors.DecodeError(
             "The endpoint did not answer in Bedrock's format. Is there a proxy or a sign-in page in between?",

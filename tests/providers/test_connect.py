@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from botocore.awsrequest import AWSHTTPSConnection
 from providers.cancellation import Cancellation, calling
 from providers.clients import local_client
 from providers.connect import Backends, choose_backend, configured_endpoint, make_session
-from providers.errors import ConfigurationError
-from providers.types import TextDelta
+from providers.errors import ConfigurationError, ModelSilentError, StreamInterruptedError
+from providers.retry import RetryingProvider, RetryPolicy
+from providers.types import TextDelta, accumulate
 from tests.providers.conftest import ask
-from tests.wire import Connection, WireServer, stop_frames, stream, text_frames
+from tests.wire import Connection, WireServer, document, silence, stop_frames, stream, text_frames
 
 ANSWER = stream([*text_frames("Hel", "lo"), *stop_frames()])
 
@@ -190,3 +192,30 @@ def test_without_aws_there_is_no_other_place() -> None:
     assert list(backends.regions()) == list(backends.profiles()) == []
     with pytest.raises(ConfigurationError, match="without an AWS account"):
         backends.at(region="eu-west-1").provider_for("us.amazon.nova-lite-v1:0")
+
+
+def test_a_stream_that_says_nothing_is_given_up_and_not_asked_again(wire: WireServer) -> None:
+    wire.reply_with(silence)
+    provider = RetryingProvider(Backends("auto", endpoint_url=wire.url, silence_limit_s=0.2).aws(), RetryPolicy())
+    with pytest.raises(ModelSilentError, match="--silence-limit"):
+        list(provider.stream(ask()))
+    assert len(wire.asked) == 1
+
+
+def test_a_stream_that_falls_silent_keeps_what_it_said(wire: WireServer) -> None:
+    wire.reply_with(stream(text_frames("Half "), silence))
+    provider = RetryingProvider(Backends("auto", endpoint_url=wire.url, silence_limit_s=0.2).aws(), RetryPolicy())
+    with pytest.raises(StreamInterruptedError) as cut:
+        list(provider.stream(ask()))
+    assert cut.value.partial.text == "Half "
+
+
+def test_a_complete_answer_may_take_longer_than_a_stream_may_be_silent(wire: WireServer) -> None:
+    def late(to: Connection) -> None:
+        time.sleep(0.5)
+        said = {"role": "assistant", "content": [{"text": "Yes."}]}
+        document({"output": {"message": said}, "stopReason": "end_turn"})(to)
+
+    wire.reply_with(late)
+    provider = Backends("auto", endpoint_url=wire.url, silence_limit_s=0.2).aws()
+    assert accumulate(provider.invoke(ask())).text == "Yes."
