@@ -38,18 +38,24 @@ window.playgroundRuns = (() => {
     const rows = $("runs-table");
     if (rows) new MutationObserver(mark).observe(rows, { childList: true, subtree: true });
   };
-  const show = (card) => {
-    // Its head in the lower half of the window: the table above it stays in reach.
-    const over = (card?.getBoundingClientRect().top || 0) - window.innerHeight * 0.5;
-    if (over > window.innerHeight * 0.2) window.scrollBy({ top: over });
+  const showNew = (element, selector) => {
+    // What is new is brought into the lower half of the window, once; the table above it stays in reach.
+    let shown = null;
+    const look = () => {
+      const card = element.querySelector(selector);
+      if (card === shown) return;
+      shown = card;
+      const over = (card?.getBoundingClientRect().top || 0) - window.innerHeight * 0.5;
+      if (over > window.innerHeight * 0.2) window.scrollBy({ top: over });
+    };
+    new MutationObserver(look).observe(element, { childList: true, subtree: true });
   };
   const details = (element, close) => {
     element.addEventListener("click", (event) => {
       if (event.target.closest("[data-close]")) close();
     });
-    new MutationObserver(() => show(element.querySelector(".chosen"))).observe(element, { childList: true });
-    const replay = $("replay");
-    if (replay) new MutationObserver(() => show(replay.querySelector("section"))).observe(replay, { childList: true, subtree: true });
+    showNew(element, ".chosen");
+    if ($("replay")) showNew($("replay"), ".replay");
   };
   const preparing = () => $("runs-export")?.setAttribute("aria-busy", "true");
   const download = (tries = 100) => {
