@@ -6,6 +6,7 @@ that nothing rests on colour. `metrics.svg` says how a drawing gets into a page.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from itertools import accumulate
@@ -27,6 +28,8 @@ FLOOR_S = 1e-4
 """Shorter gaps are drawn here: chunks of one network read are apart by next to nothing."""
 
 
+PLACES = 250
+"""How many ticks a factor of e of the logarithmic scale has room for."""
 AROUND = 2.0
 """The axis of gaps reaches this many times beyond them, so that next to equal ones do not look far apart."""
 
@@ -128,7 +131,8 @@ def timeline(chunks: Chunks, duration_s: float, *, ended_s: float | None = None)
                 at_s = [0.0, *(at / NS_PER_S for at, _, _ in some)]
                 total = [0, *accumulate(chars for _, _, chars in some)]
                 axes.step(at_s, total, where="post", color=colour, linestyle=style, linewidth=1.5, label=name)
-                _ticks(axes, at_s[1:], -0.1 * top, -0.03 * top, colour)
+                places = {round(1000 * at / duration_s): at for at in at_s[1:]} if duration_s else {}
+                _ticks(axes, list(places.values()), -0.1 * top, -0.03 * top, colour)
         _mark(axes, found, top)
         if thoughts:
             axes.legend(loc="upper left")
@@ -150,8 +154,8 @@ def timeline_of(record: RunRecord) -> Chart:
 
 
 def gaps(gaps_s: Sequence[float]) -> Chart:
-    """Gaps between chunks as a box with a tick for each gap, on a logarithmic scale. A gap is no time per token: a
-    chunk may hold several."""
+    """Gaps between chunks as a box with a tick for each gap, on a logarithmic scale; gaps that would stand in one place
+    share a tick. A gap is no time per token: a chunk may hold several."""
     title = "Gaps between chunks"
     if not gaps_s:
         return Chart(title=title, svg="", words="No gap to draw: fewer than two chunks arrived.")
@@ -175,7 +179,8 @@ def gaps(gaps_s: Sequence[float]) -> Chart:
             whiskerprops={"color": STREAMED},
             capprops={"color": STREAMED},
         )
-        _ticks(axes, shown, 0.45, 0.65, INK_2)
+        places = {round(PLACES * math.log(gap)): gap for gap in shown}
+        _ticks(axes, list(places.values()), 0.45, 0.65, INK_2)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} s" if value >= 0.1 else f"{value * 1000:g} ms")

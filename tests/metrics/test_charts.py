@@ -129,7 +129,8 @@ def test_nothing_to_draw_is_said_in_words(empty: Chart) -> None:
 
 
 def test_an_answer_of_thousands_of_chunks_stays_small() -> None:
-    assert len(timeline([(i * S // 50, "text", 4) for i in range(5000)], 100.0).svg) < 250_000
+    assert len(timeline([(i * S // 50, "text", 4) for i in range(5000)], 100.0).svg) < 120_000
+    assert len(gaps([0.02 + i / 1e7 for i in range(20_000)]).svg) < 60_000
 
 
 def test_the_plotting_library_is_loaded_at_the_first_drawing() -> None:
