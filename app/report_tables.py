@@ -39,16 +39,12 @@ def comparison_lead(rows: Sequence[RunRecord], names: Sequence[str]) -> str:
     """What can be said of one answer each: who was first, and what to be careful about."""
     whole = [row for row in rows if row.status == "completed"]
     mark = '<span class="badge">simulated</span>' if whole and all(row.simulated for row in whole) else ""
-    said = [
-        words
-        for what, value_of in (("First text soonest", _visible_s), ("done first", _total_s))
-        if (words := _soonest(what, rows, names, value_of))
-    ]
-    if len(whole) < 2 or not said:
-        said = ["There are not two whole answers to compare"] if rows else ["Nothing was asked"]
+    said = _firsts(rows, names) or "No answer was sooner than the others"
+    if len(whole) < 2:
+        said = "There are not two whole answers to compare" if rows else "Nothing was asked"
     cautions = "".join(f'<p class="notice">{escape(words)}</p>' for words in _cautions(whole))
     return (
-        f'<p class="lead">{mark}{escape("; ".join(said))}.</p>'
+        f'<p class="lead">{mark}{escape(said)}.</p>'
         f'<p class="note">One answer each: this is what happened, no forecast.</p>{cautions}'
     )
 
@@ -133,21 +129,29 @@ def facts(told: Sequence[tuple[str, str]]) -> str:
     return f"<dl>{''.join(f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>' for name, value in told)}</dl>"
 
 
-def _soonest(
-    what: str, rows: Sequence[RunRecord], names: Sequence[str], value_of: Callable[[RunRecord], float | None]
-) -> str:
-    found = _best(rows, value_of, 1)
-    if not found:
-        return ""
-    return f"{what}: {' and '.join(f'{names[at]}, {present.seconds(value_of(rows[at]))}' for at in sorted(found))}"
+def _firsts(rows: Sequence[RunRecord], names: Sequence[str]) -> str:
+    """Whose text began first, and who was done first."""
+    told = [
+        (_best(rows, value_of, 1), what, value_of)
+        for what, value_of in (("first text soonest", _visible_s), ("done first", _total_s))
+    ]
+    said = [
+        (" and ".join(names[at] for at in sorted(best)), f"{what}, {present.seconds(value_of(rows[min(best)]))}")
+        for best, what, value_of in told
+        if best
+    ]
+    if len({who for who, _ in said}) == 1:
+        return f"{said[0][0]}: {' and '.join(what for _, what in said)}"
+    return "; ".join(f"{who}: {what}" for who, what in said)
 
 
 def _best(rows: Sequence[RunRecord], value_of: Callable[[RunRecord], float | None], way: int) -> frozenset[int]:
-    """The places with the best value of the whole answers; simulated ones only among themselves. None is best alone."""
+    """The places with the best value of the whole answers; simulated ones only among themselves. Where
+    all are alike, or there is one only, none is best."""
     whole = [(at, row) for at, row in enumerate(rows) if row.status == "completed"]
     real = [(at, row) for at, row in whole if not row.simulated]
     values = {at: value for at, row in real or whole if (value := value_of(row)) is not None}
-    if len(values) < 2:
+    if len(set(values.values())) < 2:
         return frozenset()
     top = min(values.values(), key=lambda value: way * value)
     return frozenset(at for at, value in values.items() if value == top)

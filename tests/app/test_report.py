@@ -132,14 +132,22 @@ def test_without_a_pair_it_says_so() -> None:
 
 def test_a_comparison_says_who_was_first_and_what_to_be_careful_about() -> None:
     told = words_of(comparison())
-    lead = told[told.index("First text soonest") :]
-    assert "(its own temperature), 400 ms; done first:" in lead
+    lead = told[told.index("Verdict") :]
+    assert "(its own temperature): first text soonest, 400 ms and done first, 1.30 s." in lead
     assert "One answer each: this is what happened, no forecast." in lead
     assert "they are never the best" in lead
     assert "cut off" in told
     assert "400 ms · best" in told
     assert "200 ms · best" not in told  # simulated
+    assert "tok/s · best" not in told  # all alike
     assert comparison().count("data-replay=") == 4
+
+
+def test_two_may_be_first_each_in_its_own_way() -> None:
+    rows = [a_streamed("1", first_s=0.2, duration_s=9.0, request_model="a"), a_streamed("2", request_model="b")]
+    assert "a: first text soonest, 200 ms; b: done first, 1.30 s." in comparison_report(rows)
+    same = [replace(row, time_to_visible_s=0.2, duration_s=9.0) for row in rows]
+    assert "No answer was sooner than the others." in comparison_report(same)
 
 
 def test_a_comparison_of_nothing_is_told_as_such() -> None:
