@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from app.expectation import Expectation, read_expectation
-from app.experiment import Experiment, ExperimentUpdate, settings_of
+from app.experiment import Experiment
 from app.experiment_plan import ExperimentSettings
 from app.experiment_result import as_text, document, lines, verdicts_in_order
+from app.experiment_update import ExperimentUpdate, settings_of
 from app.services import Services, close_services, open_services
 from app.settings import ExperimentOptions, Settings
 from metrics.record import RunRecord
@@ -118,6 +119,7 @@ class _Command:
             nonce=options.nonce,
             length_locked=options.length_locked,
             cost_cap_usd=options.cost_cap_usd,
+            narrower_than=None if options.narrower_than_percent is None else options.narrower_than_percent / 100,
         )
 
     @contextlib.contextmanager

@@ -14,15 +14,16 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any, Literal
 
-from app.experiment_cost import Meter, Pricing, Spend, check_cap, most_of
-from app.experiment_plan import ExperimentSettings, PlannedCall, checked, plan, prompt_set, request_of
+from app.experiment_cost import Meter, Pricing, check_cap, most_of
+from app.experiment_plan import BLOCK, ExperimentSettings, PlannedCall, checked, plan, request_of
+from app.experiment_result import precision
+from app.experiment_update import ExperimentUpdate, State, settings_of
 from app.live import RunUpdate
-from app.records import RunLabels, client_versions
+from app.records import RunLabels
 from app.run import Run
 from app.services import Services
 from metrics.experiment_log import StoredExperiment
@@ -35,9 +36,6 @@ from providers.types import GenerationRequest
 
 log = logging.getLogger(__name__)
 
-State = Literal["running", "done", "stopped", "capped", "failed"]
-"""`stopped`: by a person, or because the program ends. `capped`: the next pair might have passed the cost cap."""
-
 ONCE = RetryPolicy(attempts=1)
 LOOK_S = 0.25
 """How often a watcher looks: a closed tab is noticed at the next look."""
@@ -47,32 +45,6 @@ _FINAL = frozenset(
     {errors.RequestError.__name__, errors.ConfigurationError.__name__}
     | {kind.__name__ for kind in errors.RequestError.__subclasses__()}
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExperimentUpdate:
-    """An experiment at one moment. `done` of `total` calls have ended or were given up; `left_s` is `None` until the
-    first one has ended. `now` is the call under way. `notices` are sentences about what went otherwise than planned,
-    `problem` says why there is no result."""
-
-    id: str
-    settings: ExperimentSettings
-    state: State
-    started_at: str
-    done: int
-    total: int
-    elapsed_s: float
-    left_s: float | None
-    now: PlannedCall | None
-    records: tuple[RunRecord, ...]
-    spend: Spend
-    notices: tuple[str, ...] = ()
-    problem: str = ""
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will come."""
-        return self.state != "running"
 
 
 class Experiment:
@@ -203,6 +175,8 @@ class Experiment:
     def _work(self) -> None:
         try:
             state = self._make_calls()
+        except (errors.ProviderError, ValueError) as error:  # refused at this moment: the runs until then stand
+            state, self._problem = "failed", str(error)
         except Exception:  # the thread's edge: a bug must still end the experiment
             log.exception("Experiment %s broke", self.id)
             state, self._problem = "failed", "The playground itself failed. The log of the server says more."
@@ -224,10 +198,28 @@ class Experiment:
                     return "stopped"
                 if not self._make(call, request):
                     return "stopped"
+            if self._precise_enough(pair[0][0]):
+                return "done"
         if len(self._given_up) == len(self.settings.models):
             self._problem = self._notices[-1]
             return "failed"
         return "done"
+
+    def _precise_enough(self, call: PlannedCall) -> bool:
+        """After every ten pairs of each model, where that was asked for: whether all intervals are narrow enough."""
+        narrow = self.settings.narrower_than
+        last_of_block = call.pair and call.pair % (BLOCK * len(self.settings.models)) == 0
+        if narrow is None or not last_of_block or call.repetition == self.settings.pairs:
+            return False
+        models = [model_id for model_id in self.settings.models if model_id not in self._given_up]
+        if not models or any(precision(self._records, model_id) > narrow for model_id in models):
+            return False
+        with self._changed:
+            self._tell(
+                f"Ended early, after {call.repetition} of {self.settings.pairs} pairs: every interval is narrower than "
+                f"{narrow * 100:g} % of its ratio. It was looked at after every {BLOCK} pairs."
+            )
+        return True
 
     def _make(self, call: PlannedCall, request: GenerationRequest) -> bool:
         """Makes one call and waits for its end. False where it was stopped."""
@@ -312,22 +304,3 @@ def most_usd(services: Services, settings: ExperimentSettings) -> float | None:
 
 def _meter(services: Services, pricing: Pricing) -> Meter:
     return Meter(lambda model_id: services.backends.status_of(model_id).region, services.runner.estimator, pricing)
-
-
-def settings_of(update: ExperimentUpdate) -> dict[str, Any]:
-    """What is stored and exported beside the rows: the settings, and how it went."""
-    return {
-        **update.settings.to_json(),
-        "experiment_id": update.id,
-        "prompt_set": prompt_set(update.settings.prompts),
-        "state": update.state,
-        "started_at": update.started_at,
-        "elapsed_s": round(update.elapsed_s, 3),
-        "calls_made": len(update.records),
-        "calls_planned": update.total,
-        "spent_usd": update.spend.usd,
-        "possibly_billed_usd": update.spend.possibly_billed_usd,
-        "notices": list(update.notices),
-        "conditions": "single user, closed loop, from this machine, one call at a time, nothing tried again",
-        "client": dict(client_versions()),
-    }

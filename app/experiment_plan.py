@@ -42,7 +42,9 @@ class ExperimentSettings:
     `temperature` `None` means the lowest that the model takes, which is 0 for most. `nonce`: every call begins with
     characters of its own, so that no prompt cache can help the second of a pair. `length_locked`: the prompt asks for
     more than `max_tokens` lets through, so that both answers of a pair have the same length. `warm_up` calls of each
-    kind come before the pairs of a model and do not count. `pause_s` lies between two calls.
+    kind come before the pairs of a model and do not count. `pause_s` lies between two calls. `narrower_than`: the
+    experiment ends early when the interval of every model's ratio is narrower than this share of it; it is looked at
+    after every ten pairs.
     """
 
     models: tuple[str, ...]
@@ -57,6 +59,7 @@ class ExperimentSettings:
     nonce: bool = True
     length_locked: bool = False
     cost_cap_usd: float | None = None
+    narrower_than: float | None = None
 
     @property
     def calls(self) -> int:
@@ -101,6 +104,8 @@ def checked(settings: ExperimentSettings) -> ExperimentSettings:
     _within("pause_s", settings.pause_s, 0.0, MAX_PAUSE_S)
     if settings.cost_cap_usd is not None:
         _within("cost_cap_usd", settings.cost_cap_usd, 0.0, 1e6)
+    if settings.narrower_than is not None and not 0.0 < settings.narrower_than <= 1.0:
+        raise InvalidValueError("The interval to end at must be from 0 to 100 %, and above 0.", field="narrower_than")
     values = {name: getattr(settings, name) for name in settings.__slots__}
     system = settings.system if settings.system and not is_blank(settings.system) else None
     return ExperimentSettings(**(values | {"models": models, "prompts": prompts, "system": system}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -94,6 +95,14 @@ def _difference(effect: Effect) -> str:
 
 def _interval(effect: Effect) -> str:
     return spread(_values(effect), effect.unit) if effect.low is not None else DASH
+
+
+def precision(records: Sequence[RunRecord], model_id: str) -> float:
+    """How wide the interval of the ratio of times to first text is, as a share of the ratio; infinite without one."""
+    effect = verdict_of(records, model_id).effect("time_to_visible")
+    if effect is None or effect.ratio is None or effect.ratio_low is None or effect.ratio_high is None:
+        return math.inf
+    return (effect.ratio_high - effect.ratio_low) / effect.ratio
 
 
 def as_text(found: Sequence[Line], level: float) -> str:

@@ -42,6 +42,7 @@ class ExperimentOptions:
     nonce: bool = True
     length_locked: bool = False
     cost_cap_usd: float | None = None
+    narrower_than_percent: float | None = None
     json_path: str | None = None
     expect: tuple[str, ...] = ()
 
@@ -181,6 +182,15 @@ def _experiment(
         dest="pause_s",
         metavar="S",
         help="between two calls, default 0.5",
+    )
+    _add(
+        how,
+        environment,
+        "--until-narrower",
+        type=_amount,
+        dest="narrower_than_percent",
+        metavar="PERCENT",
+        help="end early when the interval is narrower than this share of the ratio; looked at after every 10 pairs",
     )
     _add(how, environment, "--seed", type=_whole(0), metavar="N", help="order of the calls; drawn unless given")
     _add(

@@ -17,7 +17,7 @@ from providers.errors import InvalidValueError
 
 FIELDS = (
     *("models", "prompts", "pairs", "max_tokens", "cost_cap_usd", "seed", "temperature", "system"),
-    *("pause_s", "warm_up", "nonce", "length_locked"),
+    *("pause_s", "warm_up", "narrower_than", "nonce", "length_locked"),
 )
 """In the order of the form's inputs."""
 WIDGETS = {
@@ -34,6 +34,7 @@ WIDGETS = {
     "system": "experiment-system",
     "pause_s": "experiment-pause",
     "warm_up": "experiment-warm-up",
+    "narrower_than": "experiment-narrower",
     "promise": "experiment-starts",
 }
 """Field of an error -> element that it is shown at."""
@@ -59,6 +60,7 @@ def read_settings(values: Sequence[Any]) -> ExperimentSettings:
             nonce=told["nonce"] is not False,
             length_locked=told["length_locked"] is True,
             cost_cap_usd=_number(told, "cost_cap_usd"),
+            narrower_than=_percent(told, "narrower_than"),
         )
     )
 
@@ -88,9 +90,15 @@ def _number(told: dict[str, Any], field: str) -> float | None:
     if value is None:
         return None
     if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
-        name = {"cost_cap_usd": "The cost cap", "pause_s": "The pause"}.get(field, field.replace("_", " ").capitalize())
+        names = {"cost_cap_usd": "The cost cap", "pause_s": "The pause", "narrower_than": "The interval to end at"}
+        name = names.get(field, field.replace("_", " ").capitalize())
         raise InvalidValueError(f"{name} must be a number.", field=field)
     return value
+
+
+def _percent(told: dict[str, Any], field: str) -> float | None:
+    value = _number(told, field)
+    return None if value is None else value / 100
 
 
 def _whole(told: dict[str, Any], field: str) -> int:

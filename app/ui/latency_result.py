@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.experiment_plan import BLOCK
 from app.experiment_result import Line, lines, verdicts_in_order
 from app.ui import present
 from app.ui.escaping import escape
@@ -158,6 +159,7 @@ def facts_of(outcome: Outcome, verdicts: Sequence[Verdict], labels: Labels) -> l
         ("Where", _where(first)),
         ("When", _when(records)),
         ("Pairs", f"{counted} counted, {void} left out, {told.get('pairs', present.DASH)} asked for each model"),
+        ("Ending", _ending(told)),
         ("Warm-up", f"{present.many(warm, 'call')}, not counted"),
         ("Prompts", _prompts(told)),
         (
@@ -179,6 +181,13 @@ def facts_of(outcome: Outcome, verdicts: Sequence[Verdict], labels: Labels) -> l
 def _models(told: Mapping[str, Any], labels: Labels) -> str:
     named = [(labels(model_id), model_id) for model_id in told.get("models", ())]
     return "; ".join(label if label == model_id else f"{label} ({model_id})" for label, model_id in named)
+
+
+def _ending(told: Mapping[str, Any]) -> str:
+    narrow = told.get("narrower_than")
+    if narrow is None:
+        return ""
+    return f"adaptive, when every interval is narrower than {narrow * 100:g} % of its ratio; a look every {BLOCK} pairs"
 
 
 def _prompts(told: Mapping[str, Any]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.experiment import ExperimentUpdate
 from app.experiment_plan import without_nonce
+from app.experiment_update import ExperimentUpdate
 from app.ui import present
 from app.ui.escaping import escape
 from app.ui.markup import Labels

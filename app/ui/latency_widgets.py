@@ -22,6 +22,7 @@ INFO = {
     "seed": "Decides the order. Empty: drawn",
     "temperature": "Empty: 0 where the model takes it",
     "warm_up": "Calls of each kind that do not count",
+    "narrower": "Ends early when the interval is narrower than this; a look every 10 pairs. Empty: all pairs",
     "nonce": "A few characters at the start of each call, against prompt caches",
     "length_locked": "Asks for more than max tokens lets through, so that both answers of a pair have the same length",
 }
@@ -136,13 +137,14 @@ def _more() -> tuple[Any, ...]:
         temperature = _number("Temperature", "experiment-temperature", "", info=INFO["temperature"])
         pause = _number("Pause (s)", "experiment-pause", "0.5", info="Between two calls")
         warm_up = _count("Warm-up", "experiment-warm-up", 1, info=INFO["warm_up"])
+        narrower = _number("Until within (%)", "experiment-narrower", "", info=INFO["narrower"])
     system = gr.Textbox(label="System prompt", lines=1, max_lines=6, elem_id="experiment-system")
     with gr.Row(equal_height=False):
         nonce = gr.Checkbox(True, label="Begin each call differently", info=INFO["nonce"], elem_id="experiment-nonce")
         locked = gr.Checkbox(
             False, label="Lock the length", info=INFO["length_locked"], elem_id="experiment-length-locked"
         )
-    return seed, temperature, system, pause, warm_up, nonce, locked
+    return seed, temperature, system, pause, warm_up, narrower, nonce, locked
 
 
 def _count(label: str, elem_id: str, value: int, *, info: str) -> gr.Number:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from app.experiment import Experiment
 from app.experiment_plan import plan
 from app.experiments import ExperimentBusy
+from app.runner import Runner
 from app.services import make_services
 from metrics.pricing import Price
 from metrics.run_log import RunLog
@@ -144,6 +146,46 @@ def test_only_one_runs_at_a_time(wire: WireServer, run_log: RunLog) -> None:
     wire.reply_with(answers())
     second = ran(services, settings(pairs=1))
     assert services.experiments.current is second
+
+
+def test_it_ends_early_when_the_interval_is_narrow(wire: WireServer, run_log: RunLog) -> None:
+    wire.reply_with(answers(first_s=0.004, gap_s=0.004, jitter_s=0.0))
+    asked = settings(pairs=40, narrower_than=1.0)
+    update = ran(services_on(wire, run_log), asked).snapshot()
+    assert (update.state, len(update.records)) == ("done", 22)
+    assert "Ended early, after 10 of 40 pairs" in update.notices[0]
+
+
+def test_it_goes_on_while_the_interval_is_wide(wire: WireServer, run_log: RunLog) -> None:
+    wire.reply_with(answers(jitter_s=0.0))
+    update = ran(services_on(wire, run_log), settings(pairs=12, narrower_than=0.0001)).snapshot()
+    assert (update.state, len(update.records), update.notices) == ("done", 26, ())
+
+
+class Expiring:
+    """Backends whose credentials run out after some calls."""
+
+    def __init__(self, backends: Backends, calls: int) -> None:
+        self._backends = backends
+        self._left = calls
+
+    def provider_for(self, model_id: str, **more: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise ConfigurationError("The credentials have run out. Sign in again.")
+        return self._backends.provider_for(model_id, **more)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backends, name)
+
+
+def test_a_refusal_in_the_middle_is_said_and_keeps_what_is_done(wire: WireServer, run_log: RunLog) -> None:
+    wire.reply_with(answers())
+    services = services_on(wire, run_log)
+    expiring = replace(services, runner=Runner(Expiring(services.backends, 5), run_log))
+    update = ran(expiring, settings(pairs=3)).snapshot()
+    assert (update.state, len(update.records)) == ("failed", 5)
+    assert update.problem == "The credentials have run out. Sign in again."
 
 
 # --- the cap ----------------------------------------------------------------------------------------------------------

@@ -139,6 +139,8 @@ def test_a_vendor_that_nobody_knows_is_asked_over_converse() -> None:
         ("pause_s", -0.1),
         ("pause_s", float("nan")),
         ("cost_cap_usd", -1.0),
+        ("narrower_than", 0.0),
+        ("narrower_than", float("nan")),
     ],
 )
 def test_a_value_out_of_its_range_is_refused_by_its_name(field: str, value: Any) -> None:

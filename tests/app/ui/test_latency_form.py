@@ -24,6 +24,7 @@ FORM: dict[str, Any] = {
     "system": "",
     "pause_s": "0.5",
     "warm_up": 1,
+    "narrower_than": "",
     "nonce": True,
     "length_locked": False,
 }
@@ -35,6 +36,7 @@ def reading(**values: Any) -> ExperimentSettings:
 
 def test_the_form_becomes_settings() -> None:
     assert reading() == ExperimentSettings(models=("simulated.swift",), prompts=("Why?", "How?"), seed=7)
+    assert reading(narrower_than="10").narrower_than == 0.1
     settings = reading(cost_cap_usd="1,5", temperature="0.7", system="Be brief.", nonce=False, length_locked=True)
     assert settings.cost_cap_usd == 1.5
     assert (settings.temperature, settings.system) == (0.7, "Be brief.")
@@ -64,6 +66,8 @@ def test_an_empty_seed_is_drawn() -> None:
         ("pause_s", ""),
         ("pause_s", "61"),
         ("warm_up", 21),
+        ("narrower_than", "0"),
+        ("narrower_than", "101"),
         ("system", 5),
     ],
 )

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.experiment import ExperimentUpdate
 from app.experiment_cost import Spend
 from app.experiment_plan import PlannedCall
+from app.experiment_update import ExperimentUpdate
 from app.ui import latency_view
 from app.ui.latency_result import Outcome, verdict_html
 from tests.app.experiments import MODEL, paired_runs, settings
