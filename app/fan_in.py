@@ -155,7 +155,7 @@ class FanIn:
         return (max(sent) - min(sent)) / NS_PER_S if len(sent) > 1 and not self.in_turn else None
 
     async def updates(self) -> AsyncGenerator[tuple[RunUpdate | None, ...]]:
-        """All lanes again and again until the last one has ended: some 8 to 20 times a second, fewer the more lanes
+        """All lanes again and again until the last one has ended: some 8 to 15 times a second, fewer the more lanes
         there are, the first text and the end of each at once, and at least every 0.25 s."""
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
@@ -196,7 +196,7 @@ class FanIn:
 
 def updates_per_s(lanes: int) -> float:
     """How often a page of so many panes is drawn anew: what a browser keeps up with on a slow machine."""
-    return min(20.0, max(8.0, 60.0 / lanes))
+    return min(15.0, max(8.0, 60.0 / lanes))
 
 
 def _picture(lane: _Lane) -> RunUpdate | None:

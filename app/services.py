@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import dataclass, field
 
 from app.comparisons import Comparisons
@@ -13,6 +14,7 @@ from app.runner import MAX_RUNS, Runner
 from app.settings import Settings
 from app.telemetry import Telemetry
 from app.tracing import Tracing
+from metrics import pricing
 from metrics.run_log import RunLog
 from providers.connect import Backends
 
@@ -60,6 +62,8 @@ def open_services(settings: Settings) -> Services:
         endpoint_url=settings.endpoint_url,
         silence_limit_s=settings.silence_limit_s,
     )
+    if backends.status.backend == "aws":
+        threading.Thread(target=pricing.load, name="prices", daemon=True).start()
     run_log = RunLog(settings.log_url)
     recovered = run_log.recover()
     if recovered:

@@ -54,6 +54,11 @@ def price(
     return _by_package(model_id, region, at, *counts)
 
 
+def load() -> None:
+    """Reads the price tables now, so that the end of the first run need not: it would hold up those that go on."""
+    price(model_id="amazon.nova-micro-v1:0", input_tokens=0, output_tokens=0)
+
+
 @cache
 def overrides() -> list[dict[str, Any]]:
     """The entries of the overrides file."""

@@ -198,7 +198,7 @@ def test_a_stop_before_the_start_holds_nobody_at_the_gate(runner: Runner) -> Non
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("run-")]
 
 
-@pytest.mark.parametrize(("lanes", "per_s"), [(1, 20.0), (2, 20.0), (4, 15.0), (6, 10.0)])
+@pytest.mark.parametrize(("lanes", "per_s"), [(1, 15.0), (4, 15.0), (5, 12.0), (6, 10.0)])
 def test_more_lanes_are_drawn_less_often(lanes: int, per_s: float) -> None:
     assert updates_per_s(lanes) == per_s
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 
@@ -101,3 +102,8 @@ def test_every_override_fills_a_gap_of_the_package() -> None:
 def test_price_tables_load_only_when_asked() -> None:
     code = "import sys, metrics.pricing; assert 'genai_prices' not in sys.modules and 'pydantic' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_tables_can_be_read_before_they_are_needed() -> None:
+    code = "import sys; from metrics import pricing; pricing.load(); sys.exit('genai_prices' not in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
