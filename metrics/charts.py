@@ -87,7 +87,7 @@ def distribution(complete: Sequence[float], streamed: Sequence[float]) -> Chart:
         told.append(f"Half of the {len(complete)} complete answers were there within {_middle_and_range(complete)}.")
 
     def paint(axes: Axes) -> None:
-        end_s = max([*complete, *streamed])
+        end_s = max([*complete, *streamed]) or 1.0
         for level, (name, values, colour, style, marker) in enumerate(
             (("Streamed", streamed, STREAMED, "-", "o"), ("Complete", complete, COMPLETE, "--", "s"))
         ):
@@ -137,7 +137,7 @@ def timeline(chunks: Chunks, duration_s: float, *, ended_s: float | None = None)
         if thoughts:
             axes.legend(loc="upper left")
         axes.set_ylim(-0.14 * top, 1.12 * top)
-        axes.set_xlim(0, max(duration_s, pieces[-1][0] / NS_PER_S) * 1.02)
+        axes.set_xlim(0, max(duration_s, pieces[-1][0] / NS_PER_S) * 1.02 or 1.0)
         axes.set_xlabel("Seconds since the call")
         axes.set_ylabel("Characters")
         axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= top])

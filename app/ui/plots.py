@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.ui import present
 from app.ui.escaping import escape
 from metrics.stages import Stage
 from metrics.svg import Chart
+
+NS_PER_MS = 1e6
+SHOWN_CHUNKS = 300
 
 
 def drawing(chart: Chart, title: str = "") -> str:
@@ -30,5 +35,31 @@ def waterfall(stages: tuple[Stage, ...]) -> str:
     )
     return (
         f'<section class="waterfall" aria-label="Where the time went"><h4>Where the time went</h4><ol>{rows}</ol>'
-        f'<p><span>Total</span><span class="stage-time">{present.seconds(total_s)}</span></p></section>'
+        f'<p><span>Total</span><span class="stage-time">{present.seconds(total_s)}</span></p>'
+        f"<details><summary>What the stages are</summary><dl>{_meanings(stages)}</dl></details></section>"
+    )
+
+
+def _meanings(stages: tuple[Stage, ...]) -> str:
+    return "".join(f"<div><dt>{escape(stage.name)}</dt><dd>{escape(stage.meaning)}</dd></div>" for stage in stages)
+
+
+def raw_chunks(chunks: Sequence[tuple[int, str, int]]) -> str:
+    """The chunks of a run as they were stamped, folded; empty without any. Of a long answer the first ones."""
+    if not chunks:
+        return ""
+    rows, before_ns = [], 0
+    for number, (at_ns, kind, chars) in enumerate(chunks[:SHOWN_CHUNKS], 1):
+        at, gap = (f"{ns / NS_PER_MS:,.1f}" for ns in (at_ns, at_ns - before_ns))
+        rows.append(f"<tr><td>{number}</td><td>{at}</td><td>{gap}</td><td>{escape(kind)}</td><td>{chars}</td></tr>")
+        before_ns = at_ns
+    rest = len(chunks) - SHOWN_CHUNKS
+    more = f"<p>And {rest:,} more.</p>" if rest > 0 else ""
+    heads = "".join(
+        f'<th scope="col">{name}</th>' for name in ("Chunk", "Since the call (ms)", "Gap (ms)", "Kind", "Characters")
+    )
+    return (
+        f'<details class="raw-chunks"><summary>{present.many(len(chunks), "chunk")}</summary>'
+        f'<div class="raw" tabindex="0" role="group" aria-label="Chunks"><table><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>{more}</div></details>"
     )

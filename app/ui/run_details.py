@@ -6,7 +6,7 @@ from app.ui import present
 from app.ui.escaping import escape
 from app.ui.markdown import to_html
 from app.ui.markup import MODE_WORDS
-from app.ui.plots import drawing, waterfall
+from app.ui.plots import drawing, raw_chunks, waterfall
 from app.ui.replay import reader_line
 from metrics.charts import timeline_of
 from metrics.record import RunRecord
@@ -28,11 +28,13 @@ def details(record: RunRecord) -> str:
 
 
 def _over_time(record: RunRecord) -> str:
-    """Stages and timeline; how a reader fared."""
+    """Stages and timeline; how a reader fared; the chunks as they were stamped."""
     reader = reader_line(record)
     told = f'<p class="note">{escape(reader)}</p>' if reader else ""
     chart = timeline_of(record)
-    return f'<div class="over-time">{waterfall(stages_of(record))}{drawing(chart) if chart.svg else ""}</div>{told}'
+    raw = raw_chunks(record.chunks or ()) if record.mode == "stream" else ""
+    drawn = drawing(chart) if chart.svg else ""
+    return f'<div class="over-time">{waterfall(stages_of(record))}{drawn}</div>{told}{raw}'
 
 
 def _marks(record: RunRecord) -> list[str]:

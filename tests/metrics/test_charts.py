@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -126,6 +128,31 @@ def test_gaps_of_nothing_are_drawn_at_the_edge() -> None:
 def test_nothing_to_draw_is_said_in_words(empty: Chart) -> None:
     assert empty.svg == ""
     assert empty.words.endswith((".", "yet."))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: distribution([0.0], []),
+        lambda: distribution([0.2, 0.2], [0.2]),
+        lambda: distribution([], [900.0]),
+        lambda: timeline([(0, "text", 1)], 0.0),
+        lambda: timeline([(3 * S, "reasoning", 0)], 3.0),
+        lambda: timeline([(5 * S, "text", 3)], 1.0),
+        lambda: gaps([0.0, 0.0]),
+        lambda: gaps([1e-6, 900.0]),
+        lambda: paired_lines(pairs()[:1]),
+        lambda: paired_lines([replace(pair, streamed=record(time_to_visible_s=0.0)) for pair in pairs()]),
+    ],
+)
+def test_odd_data_is_drawn_without_a_warning(make: Callable[[], Chart]) -> None:
+    assert make().svg.startswith("<svg")
+
+
+def test_charts_may_be_drawn_in_several_threads() -> None:
+    makes = list(CHARTS.values()) * 3
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(lambda make: make(), makes)) == [make() for make in makes]
 
 
 def test_an_answer_of_thousands_of_chunks_stays_small() -> None:
