@@ -369,6 +369,21 @@ def test_a_listener_hears_steps_and_not_tokens(compare: Compare) -> None:
     assert compare.page.locator("#compare [aria-live]").count() == 0
 
 
+def test_the_newest_text_stays_in_view_until_somebody_scrolls_up(compare: Compare) -> None:
+    page, lowest = compare.page, "document.querySelector('#pane-1-output')"
+    compare.start()
+    page.wait_for_function(f"() => {lowest}.scrollTop > 60")
+    assert page.evaluate(f"{lowest}.scrollHeight - {lowest}.clientHeight - {lowest}.scrollTop") < 60
+    compare.output(1).hover()
+    page.mouse.wheel(0, -500)
+    page.wait_for_function(f"() => {lowest}.scrollTop < 20")
+    length = len(compare.output(1).inner_text())
+    page.wait_for_function("(length) => document.querySelector('#pane-1-output').innerText.length > length", arg=length)
+    assert page.evaluate(f"{lowest}.scrollTop") < 20
+    page.keyboard.press("Escape")
+    compare.finish()
+
+
 def test_a_sample_runs_at_once(compare: Compare) -> None:
     compare.page.locator("#compare-summary .sample").first.click()
     expect(compare.page.locator("#compare[data-busy='true']")).to_have_count(1)

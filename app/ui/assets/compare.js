@@ -57,7 +57,7 @@ window.playground.compare = (() => {
     panes().forEach((pane) => {
       const strip = pane.querySelector(".pane-strip");
       set(pane, "live", strip?.dataset.live || "false");
-      pane.querySelector(".pane-output")?.setAttribute("aria-busy", pane.dataset.live);
+      pane.querySelector(".block.pane-output")?.setAttribute("aria-busy", pane.dataset.live);
       pane.querySelector('[data-act="pane-settings"]')?.setAttribute("aria-expanded", String(pane.matches(".open")));
     });
     if (Number(compare.dataset.shown || 0) >= Number(state.dataset.panes)) compare.dataset.shown = "0";
@@ -76,7 +76,7 @@ window.playground.compare = (() => {
 
   // --- the newest text stays in view, unless somebody scrolled up ---
   const follow = (pane) => {
-    const output = pane.querySelector(".pane-output");
+    const output = pane.querySelector(".block.pane-output");
     if (!output || pane.dataset.loose || pane.dataset.live !== "true") return;
     output.scrollTop = output.scrollHeight;
     output.dataset.top = output.scrollTop;
@@ -85,7 +85,7 @@ window.playground.compare = (() => {
     "scroll",
     (event) => {
       const output = event.target;
-      if (!output.matches?.("#compare .pane-output")) return;
+      if (!output.matches?.("#compare .block.pane-output")) return;
       const up = output.scrollTop < Number(output.dataset.top || 0) - 2;
       const near = output.scrollHeight - output.clientHeight - output.scrollTop < NEAR_PX;
       if (up && !near) output.closest(".pane").dataset.loose = "true";
