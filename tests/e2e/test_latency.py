@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -78,6 +79,19 @@ def short(tab: Latency) -> None:
     tab.fill(pairs=8, max_tokens=30, pause=0, prompts="Why?")
 
 
+def held(wire: WireServer, *, after: int) -> Event:
+    """Lets so many calls through; all others wait until the event is set."""
+    go, good = Event(), answers()
+
+    def reply(to: Any) -> None:
+        if len(wire.asked) > after:
+            go.wait(30)
+        good(to)
+
+    wire.reply_with(reply)
+    return go
+
+
 @pytest.fixture
 def latency(far_chat: Chat, wire: WireServer) -> Iterator[Latency]:
     """The tab of a playground whose AWS is scripted, with a short experiment on the form."""
@@ -135,13 +149,14 @@ def test_stop_keeps_the_pairs_that_are_done(latency: Latency, wire: WireServer) 
 def test_a_reload_finds_the_experiment_again(wire: WireServer, visitors: Any, far: Playground) -> None:
     latency = Latency(visitors(far.url, forgiven=("AbortError", "errored out")).page).open()
     short(latency)
-    wire.reply_with(answers(first_s=0.1))
+    go = held(wire, after=5)
     latency.run.click()
     expect(latency.rows.first).to_be_visible()
     latency.page.reload()
     again = Latency(latency.page).open()
     expect(again.run).to_be_disabled()
     expect(again.stop).to_be_enabled()
+    go.set()
     again.ended("done")
     expect(again.rows).to_have_count(8)
     expect(again.verdict).to_contain_text("n = 8")
@@ -152,13 +167,14 @@ def test_a_second_page_is_told_of_the_experiment_that_runs(
 ) -> None:
     other = Latency(visitors(far.url).page).open()
     other.choose(MODEL)
-    wire.reply_with(answers(first_s=0.15))
+    go = held(wire, after=5)
     latency.run.click()
     expect(latency.stop).to_be_enabled()
     other.run.click()
     expect(other.problem).to_contain_text("An experiment is running already")
     expect(other.words).to_contain_text("of 18 calls")
     other.stop.click()
+    go.set()
     latency.ended("stopped")
 
 
