@@ -53,11 +53,11 @@ class LatencyWidgets:
     file: gr.DownloadButton
 
 
-def place_latency(choices: list[tuple[str, str]], default: str) -> LatencyWidgets:
-    """Places them where it is called."""
+def place_latency(choices: list[tuple[str, str]], default: str, *, max_tokens: int) -> LatencyWidgets:
+    """Places them where it is called. `default` is the model that is chosen at first."""
     shown = gr.Textbox(visible="hidden", elem_id="experiment-shown", label="Experiment shown")
     with gr.Column(elem_id="experiment-form", min_width=0):
-        asked = _asked(choices, default)
+        asked = _asked(choices, default, max_tokens)
         with gr.Accordion("More options", open=False, elem_id="experiment-more"):
             more = _more()
         with gr.Row(elem_id="experiment-start", equal_height=False):
@@ -102,7 +102,7 @@ def place_latency(choices: list[tuple[str, str]], default: str) -> LatencyWidget
     )
 
 
-def _asked(choices: list[tuple[str, str]], default: str) -> tuple[Any, ...]:
+def _asked(choices: list[tuple[str, str]], default: str, limit: int) -> tuple[Any, ...]:
     with gr.Row(elem_id="experiment-what", equal_height=False):
         models = gr.Dropdown(
             choices,
@@ -126,7 +126,7 @@ def _asked(choices: list[tuple[str, str]], default: str) -> tuple[Any, ...]:
         )
     with gr.Row(elem_id="experiment-size", equal_height=False):
         pairs = _count("Pairs", "experiment-pairs", 20, info=INFO["pairs"])
-        max_tokens = _count("Max tokens", "experiment-max-tokens", 256, info="Where an answer is cut")
+        max_tokens = _count("Max tokens", "experiment-max-tokens", limit, info="Where an answer is cut")
         cap = _number("Cost cap", "experiment-cap", "", info=INFO["cap"])
     return models, prompts, pairs, max_tokens, cap
 
