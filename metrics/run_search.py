@@ -24,10 +24,15 @@ INDEXED_CHARS = 200_000
 """PostgreSQL holds at most 1 MB of words of one row."""
 WORD_CHARS = 64
 TABLE = {
-    "sqlite": "CREATE VIRTUAL TABLE run_search USING fts5(words, content='', columnsize=0)",
-    "postgresql": "CREATE TABLE run_search (id BIGINT PRIMARY KEY, words TSVECTOR NOT NULL)",
+    "sqlite": ("CREATE VIRTUAL TABLE run_search USING fts5(words, content='', columnsize=0)",),
+    "postgresql": (
+        "CREATE TABLE run_search (id BIGINT PRIMARY KEY, words TSVECTOR NOT NULL)",
+        "ALTER TABLE run_search ALTER COLUMN words SET STORAGE MAIN",
+    ),
 }
-"""How the index is made, by SQLAlchemy's names of the dialects."""
+"""How the table of words is made, by SQLAlchemy's names of the dialects. PostgreSQL keeps long values apart and does
+not reckon with reading them: it took the whole table to be small, and read all of it where the index had the answer
+(1.2 s instead of 0.1 s of 50,000 rows, PostgreSQL 18, 2026-11)."""
 POSTGRESQL_INDEX = "CREATE INDEX ix_run_search_words ON run_search USING gin (words)"
 """Made after the rows that are there: it takes a third of the time."""
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"

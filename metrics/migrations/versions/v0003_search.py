@@ -40,7 +40,8 @@ def upgrade() -> None:
     dialect = connection.dialect.name
     op.drop_index("ix_runs_model", "runs")
     op.drop_index("ix_runs_status", "runs")
-    op.execute(TABLE[dialect])
+    for statement in TABLE[dialect]:
+        op.execute(statement)
     _index_rows(connection)
     if dialect == "sqlite":
         op.create_index("ix_runs_light", "runs", list(LIGHT))
