@@ -22,6 +22,7 @@ from app.experiment_cost import Meter, Pricing, check_cap, most_of
 from app.experiment_plan import BLOCK, ExperimentSettings, PlannedCall, checked, plan, request_of
 from app.experiment_result import precision
 from app.experiment_update import ExperimentUpdate, State, settings_of
+from app.journal import PlaygroundEndedError
 from app.live import RunUpdate
 from app.records import RunLabels
 from app.run import Run
@@ -222,7 +223,7 @@ class Experiment:
         return True
 
     def _make(self, call: PlannedCall, request: GenerationRequest) -> bool:
-        """Makes one call and waits for its end. False where it was stopped."""
+        """Makes one call and waits for its end. False where it was stopped, or cut because the program ends."""
         labels = RunLabels(
             mode=call.mode,
             experiment_id=self.id,
@@ -243,7 +244,8 @@ class Experiment:
             self._run = None
             self._take(call, request, update)
             self._changed.notify_all()
-        return update.state != "stopped"
+        cut = update.failure is not None and update.failure.type == PlaygroundEndedError.__name__
+        return update.state != "stopped" and not cut
 
     def _take(self, call: PlannedCall, request: GenerationRequest, update: RunUpdate) -> None:
         """Books a call that has ended."""
