@@ -56,19 +56,28 @@ window.playground.compare = (() => {
     name();
     panes().forEach((pane) => {
       const strip = pane.querySelector(".pane-strip");
+      const wasLive = pane.dataset.live === "true";
       set(pane, "live", strip?.dataset.live || "false");
+      if (wasLive && pane.dataset.live === "false") follow(pane); // the end is drawn anew, and stays in view
       pane.querySelector(".block.pane-output")?.setAttribute("aria-busy", pane.dataset.live);
       pane.querySelector('[data-act="pane-settings"]')?.setAttribute("aria-expanded", String(pane.matches(".open")));
     });
     if (Number(compare.dataset.shown || 0) >= Number(state.dataset.panes)) compare.dataset.shown = "0";
     showTab(Number(compare.dataset.shown || 0));
     const now = busy();
-    if (now && !wasBusy) panes().forEach((pane) => delete pane.dataset.loose);
-    if (now) panes().forEach(follow);
+    if (now && !wasBusy) panes().forEach(clear);
+    if (now) panes().filter((pane) => pane.dataset.live === "true").forEach(follow);
     if (now !== wasBusy && ["compare-run", "compare-stop"].some((id) => $(id)?.contains(document.activeElement))) {
       focusPrompt();
     }
     wasBusy = now;
+  };
+  const clear = (pane) => {
+    delete pane.dataset.loose;
+    // A list of models that was typed in very quickly stays open in Gradio 6.31, and would lie over the answer.
+    const list = pane.querySelector("[role=listbox]");
+    const model = pane.querySelector(".pane-model input");
+    if (list && model !== document.activeElement) model?.dispatchEvent(new FocusEvent("blur"));
   };
   const focusPrompt = () => {
     if (!window.matchMedia("(max-width: 860px)").matches) box()?.focus({ preventScroll: true });
@@ -77,7 +86,7 @@ window.playground.compare = (() => {
   // --- the newest text stays in view, unless somebody scrolled up ---
   const follow = (pane) => {
     const output = pane.querySelector(".block.pane-output");
-    if (!output || pane.dataset.loose || pane.dataset.live !== "true") return;
+    if (!output || pane.dataset.loose) return;
     output.scrollTop = output.scrollHeight;
     output.dataset.top = output.scrollTop;
   };
