@@ -11,18 +11,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from app import logs
 from app.settings import Settings, parse
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and gives its exit status."""
     settings = parse(sys.argv[1:] if arguments is None else arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("boto3", "botocore", "urllib3"):
-        # At DEBUG these write prompts, access keys and session tokens.
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    for chatty in ("httpx", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logs.configure()
     match settings.command:
         case "serve":
             return _serve(settings)

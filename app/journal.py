@@ -22,7 +22,7 @@ PATIENCE_S = 0.05
 
 
 class PlaygroundEndedError(ProviderError):
-    """The process ended in the middle of the run. Only ever written ahead, in case it does."""
+    """The process ended in the middle of the run. Written ahead, in case it is killed, and when it is told to end."""
 
     def __init__(self) -> None:
         super().__init__("The playground ended in the middle of this answer; this is how far it was seen.")

@@ -78,6 +78,7 @@ class Run:
         self._live = live
         self._attempts = attempts
         self._canceller = Cancellation()
+        self._cut_by: ProviderError | None = None
         self._lock = threading.Lock()
         self._listeners: tuple[tuple[Callable[[], None], bool], ...] = ()
         self._seen = Accumulator()
@@ -100,8 +101,11 @@ class Run:
         self._begin_clock()
         self._thread.start()
 
-    def cancel(self) -> None:
-        """Stops the answer: closes the connection from any state, keeps what was said. Safe to repeat."""
+    def cancel(self, because: ProviderError | None = None) -> None:
+        """Stops the answer: closes the connection from any state, keeps what was said. Safe to repeat. With `because`
+        nobody wished for it: the run counts as interrupted, by that error."""
+        if not self._canceller.cancelled:
+            self._cut_by = because
         self._canceller.cancel()
 
     def join(self, timeout_s: float | None = None) -> None:
@@ -305,7 +309,9 @@ class Run:
 
     def _finish(self, error: BaseException | None, ended_at_ns: int) -> RunUpdate:
         completion = self._completion()
-        ending = self._ending(self._status(error, completion), completion, ended_at_ns, error)
+        status = self._status(error, completion)
+        cause = self._cut_by if status == "interrupted" and error is None else error
+        ending = self._ending(status, completion, ended_at_ns, cause)
         record, not_saved = self._keeper.finish(self, ending)
         with self._lock:
             return self._final(ending, record, not_saved)
@@ -335,7 +341,7 @@ class Run:
         if error is None and completion.is_complete:
             return "completed"
         if self._canceller.cancelled:
-            return "cancelled"
+            return "interrupted" if self._cut_by else "cancelled"
         return "interrupted" if isinstance(error, StreamInterruptedError) else "failed"
 
     def _final(self, ending: Ending, record: RunRecord, not_saved: str | None) -> RunUpdate:

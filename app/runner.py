@@ -146,6 +146,11 @@ class Runner:
     def _record(self, run: Run, ending: Ending) -> RunRecord:
         return make_record(run.request, run.labels, run.origin, ending, self.estimator)
 
+    def cut_all(self) -> None:
+        """Ends every run because the playground ends: none of them was stopped by a person. Waits for nothing."""
+        for run in self.under_way():
+            run.cancel(PlaygroundEndedError())
+
     def close(self) -> None:
         """Stops every run and waits until each has its row."""
         runs = self.under_way()

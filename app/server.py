@@ -14,6 +14,9 @@ from collections.abc import AsyncIterator
 
 # Gradio asks its maker's servers for news unless this is set before it is imported.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+# These would open doors that are shut here: an editor of this program's own code, and pages of other origins.
+os.environ.pop("GRADIO_VIBE_MODE", None)
+os.environ.pop("GRADIO_LOCAL_DEV_MODE", None)
 
 import gradio as gr
 import uvicorn
@@ -85,8 +88,7 @@ class _Server(uvicorn.Server):
         """Ends the experiment and the runs, then the server."""
         if self._services.experiments.current is not None:
             self._services.experiments.current.cancel()
-        for run in self._services.runner.under_way():
-            run.cancel()
+        self._services.runner.cut_all()
         await super().shutdown(sockets)
 
 
@@ -102,6 +104,7 @@ def serve(settings: Settings) -> int:
     host, port = listener.getsockname()[:2]
     config = uvicorn.Config(
         build_app(services, hosts=_names(settings.host), keys=keys, port=port),
+        log_config=None,  # its own handlers would write past ours
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=3,

@@ -138,18 +138,23 @@ class DecodeError(ProviderError):
 
 
 _SECRETS = re.compile(
-    r"(?:AKIA|ASIA)[A-Z0-9]{12,}"
+    r"(?-i:(?:AKIA|ASIA)[A-Z0-9]{12,})"
     r"|Credential=[^,\s]+"
     r"|Signature=[0-9a-f]{16,}"
-    r"|X-Amz-Security-Token[^,}\s]*"
+    r"|X-Amz-Security-Token[^,}\s]*(?:[\"']?:\s*[^,}\s]+)?"
     r"|ABSK[A-Za-z0-9+/=_-]{16,}"
+    r"|bedrock-api-key-[A-Za-z0-9+/=_-]+"
     r"|Bearer\s+\S+"
-    r"|aws_secret_access_key\W+\S+"
+    r"|aws_(?:secret_access_key|session_token)\W+\S+"
+    r"|(?P<login>(?<=://)[^/\s@]+@)"
+    r"|(?P<home>/(?:home|Users)/[^/\s'\":;,)]+|/root(?![\w.-])|[A-Z]:\\Users\\[^\\\s'\":;,)]+)"
     r"|(?P<account>(?<![^\W_])(?<!\d\.)\d{12}(?![^\W_]))",
     re.IGNORECASE,
 )
+_INSTEAD = {"account": "…", "home": "~", "login": ""}
 
 
 def redact(text: str) -> str:
-    """`text` without access keys, signatures, tokens and account ids (any number of twelve digits)."""
-    return _SECRETS.sub(lambda found: "…" if found["account"] else "[removed]", text)
+    """`text` without access keys, signatures, tokens, logins in addresses and account ids (any number of twelve
+    digits); home folders are written `~`."""
+    return _SECRETS.sub(lambda found: _INSTEAD.get(found.lastgroup or "", "[removed]"), text)
