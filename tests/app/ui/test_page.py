@@ -18,6 +18,8 @@ from providers.registry import resolve
 ELEMENTS = {
     *("model", "temperature", "max-tokens", "top-p", "system-prompt", "mode"),
     *("chat-prompt", "chat-send", "chat-stop", "chat-output"),
+    *("compare-prompt", "compare-run", "compare-stop", "compare-add"),
+    *(f"pane-{number}-{part}" for number in range(1, 7) for part in ("model", "output", "stats")),
     *("experiment-run", "experiment-stop", "experiment-progress", "experiment-verdict", "experiment-plot"),
     "experiment-export",
     *("runs-table", "runs-export"),
