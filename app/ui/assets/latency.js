@@ -34,11 +34,21 @@
     for (const widget of field.querySelectorAll("input, textarea")) widget.setAttribute("aria-invalid", "true");
   };
 
+  // Run and Stop take turns: where one is switched off under the keyboard's focus, the focus goes to the other.
+  let focused = "";
+  document.addEventListener("focusin", (event) => (focused = event.target.id || ""));
+  const refocus = () => {
+    const other = { "experiment-run": "experiment-stop", "experiment-stop": "experiment-run" }[focused];
+    if (other && $(focused)?.disabled && !$(other)?.disabled) $(other).focus({ preventScroll: true });
+  };
+
   const look = () => {
-    if (!$("experiment-form")) return;
+    if ($("page")?.dataset.tab !== "latency") return;
     name();
     for (const box of document.querySelectorAll(".numeric :is(input, textarea)")) box.setAttribute("inputmode", "decimal");
     mark();
+    refocus();
   };
-  new MutationObserver(look).observe(document.documentElement, { childList: true, subtree: true });
+  const watched = { childList: true, subtree: true, attributes: true, attributeFilter: ["disabled", "data-tab"] };
+  new MutationObserver(look).observe(document.documentElement, watched);
 })();
