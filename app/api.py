@@ -43,6 +43,9 @@ from providers.errors import InvalidValueError
 from providers.retry import RetryPolicy
 from providers.types import Api, GenerationRequest, InferenceConfig, Message
 
+LAST_WORDS_S = 2.0
+"""What a stream has, when the server is told to end, for the ending of its answer; without it there would be none."""
+
 
 def build_api(services: Services, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     """The API as an application of its own; the page is mounted onto it."""
@@ -236,7 +239,8 @@ async def _go_on(services: Services, streams: Streams, event_id: str) -> Respons
 
 
 def _event_stream(events: AsyncGenerator[ServerSentEvent]) -> Response:
-    return EventSourceResponse(events, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}, sep="\n")
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return EventSourceResponse(events, headers=headers, sep="\n", shutdown_grace_period=LAST_WORDS_S)
 
 
 def _request(services: Services, body: GenerateBody) -> GenerationRequest:

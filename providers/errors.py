@@ -141,7 +141,7 @@ _SECRETS = re.compile(
     r"(?-i:(?:AKIA|ASIA)[A-Z0-9]{12,})"
     r"|Credential=[^,\s]+"
     r"|Signature=[0-9a-f]{16,}"
-    r"|X-Amz-Security-Token[^,}\s]*(?:[\"']?:\s*[^,}\s]+)?"
+    r"|X-Amz-Security-Token[\"']?(?:[:=]\s*)?[^,}\s]*"
     r"|ABSK[A-Za-z0-9+/=_-]{16,}"
     r"|bedrock-api-key-[A-Za-z0-9+/=_-]+"
     r"|Bearer\s+\S+"

@@ -1,0 +1,123 @@
+"""The playground as a process: what it writes, what it leaves when it is told to end, and who it lets in."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from metrics.record import RunRecord
+from metrics.run_log import RunLog
+from tests.reliability.conftest import TALKER
+from tests.test_playground import ROOT, environment
+from tests.wire import WireServer, failure, silence, stop_frames, stream, text_frames
+
+MARKER = "heliotrope-and-celadon"
+SILENT = "simulated.stalls"
+
+
+@dataclass(slots=True)
+class Server:
+    """A process that serves, where it can be reached, and the files that it writes."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: Path
+    errors: Path
+
+    def rows(self) -> list[RunRecord]:
+        """The run log as it is on the disk."""
+        with RunLog(f"sqlite:///{self.log}") as run_log:
+            return run_log.recent()
+
+
+@contextlib.contextmanager
+def server(folder: Path, *arguments: str, **more: str) -> Iterator[Server]:
+    """`playground.py serve` on a free port; ended at the end, if it still runs."""
+    log, errors = folder / "data" / "runs.db", folder / "stderr"
+    command = [sys.executable, "playground.py", "serve", "--port", "0", "--log-url", f"sqlite:///{log}", *arguments]
+    plain = environment(AWS_EC2_METADATA_DISABLED="true", **more)
+    with errors.open("w") as file:
+        process = subprocess.Popen(command, cwd=ROOT, env=plain, stdout=subprocess.PIPE, stderr=file, text=True)
+    assert process.stdout is not None
+    try:
+        yield Server(process, process.stdout.readline().split()[-1], log, errors)
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+def events(answer: httpx.Response) -> Iterator[dict[str, Any]]:
+    for line in answer.iter_lines():
+        if line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: "))
+
+
+def test_the_log_holds_no_prompt_and_no_answer(wire: WireServer, tmp_path: Path) -> None:
+    """S23, with a prompt that succeeds, one that is refused, one that breaks off and one that is bad input."""
+    replies = (
+        stream([*text_frames(f"Yes, {MARKER}."), *stop_frames()]),
+        failure("400 Bad Request", "ValidationException", "Input is too long."),
+        stream(text_frames(f"Yes, {MARKER}")),
+    )
+    with server(tmp_path, AWS_ENDPOINT_URL_BEDROCK_RUNTIME=wire.url) as running:
+        asked = {"prompt": f"Say {MARKER}.", "system": MARKER, "model_id": TALKER, "api": "converse", "resume": "off"}
+        for number, reply in enumerate(replies):
+            wire.reply_with(reply)
+            post(running.url, {**asked, "stream": number != 1})
+        post(running.url, {**asked, "temperature": MARKER})
+        assert [row.status for row in running.rows()] == ["interrupted", "failed", "completed"]
+        assert all(MARKER in row.prompt for row in running.rows())
+    told = running.errors.read_text("utf-8")
+    assert "Run " in told, "the log is not written at all"
+    assert MARKER not in told
+
+
+def post(url: str, body: dict[str, object]) -> httpx.Response:
+    return httpx.post(url + "/api/generate", json=body, timeout=20, trust_env=False)
+
+
+def test_told_to_end_it_ends_in_time_and_every_answer_has_its_last_word(wire: WireServer, tmp_path: Path) -> None:
+    """F31: twenty streams in mid-answer."""
+    wire.reply_with(stream(text_frames("Half ", "an ans"), silence))
+    asked = {"prompt": "Hi", "model_id": TALKER, "api": "converse"}
+    last: list[dict[str, Any]] = []
+    begun = threading.Semaphore(0)
+
+    def watch(url: str) -> None:
+        with httpx.stream("GET", url + "/api/generate", params=asked, timeout=20, trust_env=False) as answer:
+            for event in events(answer):
+                if event.get("text") == "an ans":
+                    begun.release()
+            last.append(event)
+
+    with server(tmp_path, AWS_ENDPOINT_URL_BEDROCK_RUNTIME=wire.url) as running:
+        watchers = [threading.Thread(target=watch, args=(running.url,)) for _ in range(20)]
+        for watcher in watchers:
+            watcher.start()
+        assert all(begun.acquire(timeout=10) for _ in watchers)
+        told = time.monotonic()
+        running.process.send_signal(signal.SIGTERM)
+        running.process.wait(10)
+        assert time.monotonic() - told < 5
+        for watcher in watchers:
+            watcher.join(5)
+        rows = running.rows()
+    assert len(last) == 20
+    assert {event["type"] for event in last} == {"PlaygroundEndedError"}
+    assert all("playground ended" in event["error"] for event in last)
+    assert {(row.status, row.response, row.error_type) for row in rows} == {
+        ("interrupted", "Half an ans", "PlaygroundEndedError")
+    }
+    assert len(rows) == 20
