@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from app.expectation import Expectation, read_expectation
 from app.experiment import Experiment
@@ -183,7 +184,7 @@ class _Command:
         if update.problem:
             self._say(update.problem)
         if records:
-            out.write(_summary(settings_of(update), records) + "\n")
+            _put(out, _summary(settings_of(update), records))
         missed = self._missed(records)
         for words in missed:
             self._say(words)
@@ -200,16 +201,25 @@ class _Command:
         return [sentence for sentence in found if sentence]
 
     def _write(self, path: str, found: dict[str, Any]) -> bool:
-        text = json.dumps(found, ensure_ascii=False, indent=None if path == "-" else 1) + "\n"
+        text = json.dumps(found, ensure_ascii=False, indent=None if path == "-" else 1)
         if path == "-":
-            sys.stdout.write(text)
+            _put(sys.stdout, text)
             return True
         try:
-            Path(path).write_text(text, "utf-8")
+            Path(path).write_text(text + "\n", "utf-8")
         except OSError as error:
             self._say(f"{path} cannot be written: {error.strerror}. The rows are in the run log.")
             return False
         return True
+
+
+def _put(out: TextIO, text: str) -> None:
+    """Writes a line or more. A reader that has gone, as after `| head`, is no failure of the experiment."""
+    try:
+        out.write(text + "\n")
+        out.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
 def _measured(records: Sequence[RunRecord]) -> bool:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from app.cli_experiment import experiment
+from app.settings import parse
 from metrics.record import BULKY, COLUMNS
 from metrics.run_log import RunLog
 from tests.app.experiments import MODEL, answers, until
@@ -37,6 +39,14 @@ def ran(log: Path, *arguments: str, typed: str = "", **more: str) -> subprocess.
         timeout=40,
         check=False,
     )
+
+
+def here(log: Path, *arguments: str) -> int:
+    """The exit status without a process of its own, for what ends before anything is asked."""
+    try:
+        return experiment(parse(["experiment", "--log-url", f"sqlite:///{log}", *arguments], {}))
+    except SystemExit as ended:
+        return int(str(ended.code))
 
 
 def on_wire(wire: WireServer, log: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -104,20 +114,21 @@ def test_an_expectation_that_is_missed_ends_with_3(wire: WireServer, tmp_path: P
         ("--prompt", "Why?", "--model", "simulated.swift", "--temperature", "9"),
     ],
 )
-def test_wrong_arguments_end_with_2_and_ask_nothing(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    done = ran(tmp_path / "runs.db", *arguments)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.strip()
-    assert "Traceback" not in done.stderr
+def test_wrong_arguments_end_with_2_and_ask_nothing(
+    arguments: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert here(tmp_path / "runs.db", *arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.strip()
 
 
 @pytest.mark.parametrize("model", ["fragile", "us.amazon.nova-micro-v1:0"])
-def test_a_model_that_cannot_be_asked_ends_with_1(model: str, tmp_path: Path) -> None:
-    done = ran(tmp_path / "runs.db", "--prompt", "Why?", "--model", model)
-    assert done.returncode == 1
-    assert model in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_model_that_cannot_be_asked_ends_with_1(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert here(tmp_path / "runs.db", "--prompt", "Why?", "--model", model) == 1
+    assert model in capsys.readouterr().err
 
 
 def test_a_service_that_refuses_every_call_ends_with_1(wire: WireServer, tmp_path: Path) -> None:
@@ -162,3 +173,19 @@ def test_ctrl_c_keeps_what_is_done(wire: WireServer, tmp_path: Path) -> None:
     assert found["settings"]["state"] == "stopped"
     assert [row["bench.status"] for row in found["runs"]] == ["completed"] * 6 + ["cancelled"]
     assert found["verdict"]["voided"] == {"stopped": 1}
+
+
+def test_a_reader_that_leaves_early_is_no_failure(tmp_path: Path) -> None:
+    words = " ".join(command(tmp_path / "runs.db", "--model", "simulated.swift", "--max-tokens", "2", "--pairs", "1"))
+    piped = f"set -o pipefail; {words} --prompt Why --json - | true"
+    done = subprocess.run(
+        ["bash", "-c", piped],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
