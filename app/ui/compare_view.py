@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from app.comparisons import Standing
 from app.fan_in import MAX_LANES
@@ -28,6 +29,7 @@ BUFFERED = (
     "This was not really streamed: the text was held back and came in one lump, by the model or by something between "
     "it and here (a proxy, a guardrail). Its rate is withheld."
 )
+TOLD_LATER = "This answer failed. Why is told with the names."
 _BUTTON = '<button type="button" class="pane-button" data-act="{act}" data-pane="{pane}"{more}>{words}</button>'
 
 
@@ -113,7 +115,7 @@ class CompareView:
             return ['<p class="nothing">Its turn comes.</p>'] if standing.open else []
         marks = _badges(update, hidden=standing.hidden)
         if update.ended:
-            return [_ended(update, marks)]
+            return [_ended(_without_names(update) if standing.hidden else update, marks)]
         text = self._texts.setdefault(update.run_id, GrowingMarkdown())
         return [
             f'<section class="answer live" data-mode="{update.mode}" data-state="{update.state}">{marks}',
@@ -163,6 +165,12 @@ def _ended(update: RunUpdate, marks: str) -> str:
     )
 
 
+def _without_names(update: RunUpdate) -> RunUpdate:
+    """As far as it may be told in a blind race: notices and errors name the model."""
+    failure = update.failure and replace(update.failure, sentence=TOLD_LATER, request_id=None)
+    return replace(update, notices=(), failure=failure)
+
+
 def _notices(update: RunUpdate) -> Sequence[str]:
     buffered = update.record is not None and "buffered_stream" in update.record.flags
     return [*update.notices, *([BUFFERED] if buffered else [])]
@@ -181,7 +189,8 @@ def state_line(standing: Standing, count: int, labels: Labels, *, said: str = ""
     elif standing.answers:
         word, detail = "done", sent_words(standing)
     return (
-        f'<div class="compare-state" data-id="{standing.id or ""}" data-busy="{str(standing.open).lower()}" data-panes="{count}"'
+        f'<div class="compare-state" data-id="{standing.id or ""}"'
+        f' data-busy="{str(standing.open).lower()}" data-panes="{count}"'
         f' data-blind="{str(standing.hidden).lower()}" data-asked="{str(bool(standing.answers)).lower()}">'
         f'<span class="dot" aria-hidden="true"></span><span class="word">{word}</span>'
         f'<span class="detail">{escape(detail)}</span>'

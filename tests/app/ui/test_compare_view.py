@@ -100,6 +100,16 @@ def test_a_blind_race_tells_neither_model_nor_price_nor_what_is_simulated() -> N
     assert "Label of" in tabs(revealed, 2, labels)
 
 
+def test_an_error_in_a_blind_race_waits_with_its_reason() -> None:
+    failure = RunFailure(sentence=f"No access to {MODEL}.", type="AccessDeniedError")
+    update = an_update(state="failed", text="", failure=failure, notices=(f"{MODEL} is asked over Converse.",))
+    _, [hidden, *_] = drawn(standing(update, blind=True))
+    assert MODEL not in hidden
+    assert "Why is told with the names." in hidden
+    _, [told, *_] = drawn(standing(update, blind=True, choice="tie"))
+    assert f"No access to {MODEL}." in told
+
+
 def test_the_head_names_what_differs() -> None:
     html = head(1, ("temperature 0.2",))
     assert '<span class="number">2</span><span class="letter">B</span>' in html
