@@ -55,8 +55,12 @@ class RunLog:
         self._dialect = self._database.engine.dialect.name
         self._experiments = ExperimentLog(self._database)
         self._open_runs = OpenRuns(self._database)
-        with translate_errors("opened"):
-            upgrade(self._database.engine)
+        try:
+            with translate_errors("opened"):
+                upgrade(self._database.engine)
+        except RunLogError:
+            self._database.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -151,25 +155,6 @@ class RunLog:
     def models(self) -> list[str]:
         """Every model that was asked, by name."""
         return sorted(model for (model,) in self._rows(sa.select(runs.c.request_model).distinct()))
-
-    def pairs(self, limit: int = 100) -> list[tuple[RunRecord, RunRecord]]:
-        """The newest pairs as (complete, streamed), newest first. A pair with one member is none; of several members
-        of one mode the latest counts."""
-        newest = (
-            sa.select(runs.c.pair_id)
-            .where(runs.c.pair_id.is_not(None))
-            .group_by(runs.c.pair_id)
-            .having(sa.func.count(runs.c.mode.distinct()) == 2)
-            .order_by(sa.func.max(runs.c.id).desc())
-            .limit(limit)
-            .subquery()
-        )
-        query = sa.select(*_WITHOUT_BULK).where(runs.c.pair_id.in_(sa.select(newest.c.pair_id))).order_by(runs.c.id)
-        members: dict[str | None, dict[Mode, RunRecord]] = {}
-        for record in self._records(query):
-            modes = members.pop(record.pair_id, {})
-            members[record.pair_id] = {**modes, record.mode: record}
-        return [(modes["sync"], modes["stream"]) for modes in reversed(members.values())]
 
     def of_experiment(self, experiment_id: str, *, bulky: bool = False) -> list[RunRecord]:
         """The runs of an experiment, oldest first, warm-up included. `bulky`: with chunks and progress trace."""

@@ -138,18 +138,6 @@ def test_lists_leave_chunks_in_the_file_unless_asked(log: RunLog) -> None:
     assert log.recent(bulky=True)[0].chunks == ((1, "text", 2),)
 
 
-def test_pairs(log: RunLog) -> None:
-    log.add(at(1, pair_id="a", mode="sync"))
-    log.add(at(2, pair_id="b"))
-    log.add(at(3, pair_id="b", mode="sync"))
-    log.add(at(4, pair_id="a", status="failed"))
-    log.add(at(5, pair_id="a"))
-    log.add(at(6, pair_id="half"))
-    log.add(at(7))
-    assert [ids(list(pair)) for pair in log.pairs()] == [["run-1", "run-5"], ["run-3", "run-2"]]
-    assert [ids(list(pair)) for pair in log.pairs(1)] == [["run-1", "run-5"]]
-
-
 def test_what_the_length_history_needs(log: RunLog) -> None:
     log.add(at(1, response="12345", system_prompt="Be brief.", mode="sync"))
     log.add(at(2, response="é😀", flags=("truncated",)))
