@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from metrics.run_log import RunLog
 
 Databases = Iterator[str]
-TABLES = "runs, run_search, experiments, votes"
+TABLES = "runs, run_search, experiments, votes, open_runs"
 
 
 @pytest.fixture(scope="session")
