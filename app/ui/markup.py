@@ -160,7 +160,9 @@ def failure_box(failure: RunFailure | None, again: str = "again") -> str:
 
 def not_saved(update: RunUpdate) -> str:
     """That a run could not be written to the log, and why."""
-    return f'<p class="notice">This run is not in the table yet. {escape(update.not_saved)}</p>' if update.not_saved else ""
+    if not update.not_saved:
+        return ""
+    return f'<p class="notice">This run is not in the table yet. {escape(update.not_saved)}</p>'
 
 
 def figures_line(update: RunUpdate, left_out: Collection[str] = ()) -> str:
