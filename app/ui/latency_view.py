@@ -125,9 +125,12 @@ def _progress(done: int, total: int, words: str, *, state: str, said: str) -> st
 
 
 def pair_rows(records: Sequence[RunRecord], labels: Labels, *, live: bool = False) -> str:
-    """A row for each pair, the newest first while they come in, and in their order when all are there."""
+    """A row for each pair, in their order when all are there. While they come in the newest first, and no row for the
+    one that is under way."""
     pairs = pairs_of(records)
     found: list[Pair | VoidedPair] = sorted((*pairs.counted, *pairs.voided), key=lambda pair: pair.pair_id)
+    if live:
+        found = [pair for pair in found if pair.complete is not None and pair.streamed is not None]
     if not found:
         return ""
     shown = found[::-1][:LIVE_ROWS] if live else found

@@ -93,6 +93,12 @@ def test_while_it_runs_the_newest_pairs_come_first() -> None:
     assert latency_view.pair_rows((), label) == ""
 
 
+def test_the_pair_under_way_is_no_row_yet() -> None:
+    runs = paired_runs(3)[:5]
+    assert latency_view.pair_rows(runs, label, live=True).count("<tr data-void") == 2
+    assert "left out: partner missing" in latency_view.pair_rows(runs, label)
+
+
 # --- the result -------------------------------------------------------------------------------------------------------
 
 
