@@ -61,6 +61,7 @@ def build_api(services: Services, lifespan: Lifespan[FastAPI] | None = None) -> 
     _add_docs(app)
     _describe(app)
     add_demo(app)
+    _add_other_routes(app)
     return app
 
 
@@ -93,6 +94,27 @@ def _add_docs(app: FastAPI) -> None:
             swagger_css_url="/docs/assets/swagger-ui.css",
             swagger_favicon_url="/docs/assets/favicon-32x32.png",
         )
+
+
+def _add_other_routes(app: FastAPI) -> None:
+    """Everything else under `/api` is answered here, in our words: the page that is mounted behind would take it."""
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+    @app.api_route("/api/{rest:path}", methods=methods, include_in_schema=False)
+    async def nowhere(request: Request, rest: str) -> Response:  # the name in the path
+        others = [method for method in methods if _is_answered(app, request, method)]
+        if not others:
+            raise HTTPException(404, "There is no such route here. /docs lists those that there are.")
+        sentence = f"This route is asked with {' or '.join(others)}."
+        raise HTTPException(405, sentence, headers={"Allow": ", ".join(others)})
+
+
+def _is_answered(app: FastAPI, request: Request, method: str) -> bool:
+    """Whether a route that is described answers this path with `method`."""
+    described = app.openapi()["paths"]
+    path = request.url.path
+    known = described.get(path) or (described["/api/runs/{run_id}"] if path.startswith("/api/runs/") else {})
+    return method.lower() in known
 
 
 def _router(services: Services) -> APIRouter:

@@ -55,11 +55,13 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def other(_request: Request, error: HTTPException) -> JSONResponse:
-        return _bad(str(error.detail), error.status_code, "HTTPError")
+        if error.status_code == 400 and error.__cause__ is not None:  # what broke FastAPI's reading of the body
+            return _bad("The request body is not valid JSON.", 400, "InvalidValueError")
+        return _bad(str(error.detail), error.status_code, "HTTPError", error.headers)
 
 
-def _bad(sentence: str, status: int, kind: str) -> JSONResponse:
-    return JSONResponse({"error": sentence, "type": kind, "request_id": None}, status_code=status)
+def _bad(sentence: str, status: int, kind: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": sentence, "type": kind, "request_id": None}, status_code=status, headers=headers)
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:

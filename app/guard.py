@@ -24,6 +24,8 @@ SPENDING_PATHS = ("/api/generate",)
 """Paths that cost money with any method: checked for GET, too."""
 LIMITED_PATHS = (*SPENDING_PATHS, "/gradio_api/call", "/gradio_api/mcp", "/gradio_api/queue/join")
 """Paths on which the calls of each key are counted."""
+CLOSED_PATHS = ("/gradio_api/upload",)
+"""Paths of Gradio that nothing here needs: no widget takes a file."""
 OPEN_PATHS = ("/healthz",)
 """Paths that tell nothing and need no key."""
 
@@ -88,6 +90,8 @@ class Guard:
         spends = scope["method"] not in ("GET", "HEAD", "OPTIONS") or scope["path"].startswith(SPENDING_PATHS)
         if spends and self._is_foreign(scope, headers):
             return 403, "This request comes from another site, which may not use this playground.", "ForeignOrigin"
+        if scope["path"].startswith(CLOSED_PATHS):
+            return 404, "Files cannot be sent to this playground.", "NotFound"
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > MAX_BODY_BYTES:
             return _TOO_LARGE
@@ -162,7 +166,8 @@ def _is_address(host: str) -> bool:
 
 async def _refuse(send: Send, status: int, sentence: str, kind: str) -> None:
     body = json.dumps({"error": sentence, "type": kind, "request_id": None}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+    headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="playground", charset="UTF-8"'))
     if status == 429:

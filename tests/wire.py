@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -67,7 +68,7 @@ class Connection:
         self.sock.settimeout(timeout_s)
         try:
             gone = self.sock.recv(1) == b""
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):  # over TLS a client may go without a word
             gone = True
         except TimeoutError:
             return False
@@ -92,11 +93,11 @@ class WireServer:
 
 
 @contextlib.contextmanager
-def wire_server() -> Iterator[WireServer]:
-    """The server, on a free port of loopback."""
+def wire_server(tls: ssl.SSLContext | None = None) -> Iterator[WireServer]:
+    """The server, on a free port of loopback; with `tls` it speaks that."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = WireServer(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
-        accepting = threading.Thread(target=_accept, args=(listener, server), daemon=True)
+        server = WireServer(url=f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}")
+        accepting = threading.Thread(target=_accept, args=(listener, server, tls), daemon=True)
         accepting.start()
         try:
             yield server
@@ -105,12 +106,14 @@ def wire_server() -> Iterator[WireServer]:
             accepting.join(2)
 
 
-def _accept(listener: socket.socket, server: WireServer) -> None:
+def _accept(listener: socket.socket, server: WireServer, tls: ssl.SSLContext | None) -> None:
     while True:
         try:
             sock, _ = listener.accept()
         except OSError:
             return
+        if tls is not None:
+            sock = tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=_serve, args=(sock, server), daemon=True).start()
 
 
@@ -124,7 +127,7 @@ def _serve(sock: socket.socket, server: WireServer) -> None:
                 reply = server.script.pop(0) if len(server.script) > 1 else server.script[0]
                 try:
                     reply(Connection(sock, asked, server))
-                except (BrokenPipeError, ConnectionResetError):
+                except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
                     server.left_at.append(time.perf_counter())
                     return
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,7 @@ from metrics.record import RunRecord
 from metrics.run_log import RunLog
 from providers.connect import Backends
 from tests.app.conftest import served
+from tests.test_playground import ROOT, environment
 from tests.wire import WireServer, wire_server
 
 TALKER = "qwen.qwen3-32b-v1:0"
@@ -89,6 +92,38 @@ def api_on(url: str, folder: Path, *, silence_limit_s: float = 10.0) -> Iterator
         with served(build_api(services)) as address:
             yield Api(address, services, run_log)
         services.runner.close()
+
+
+@dataclass(slots=True)
+class Server:
+    """A process that serves, where it can be reached, and the files that it writes."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: Path
+    errors: Path
+
+    def rows(self) -> list[RunRecord]:
+        """The run log as it is on the disk."""
+        with RunLog(f"sqlite:///{self.log}") as run_log:
+            return run_log.recent()
+
+
+@contextlib.contextmanager
+def server(folder: Path, *arguments: str, **more: str) -> Iterator[Server]:
+    """`playground.py serve` on a free port; ended at the end, if it still runs."""
+    log, errors = folder / "data" / "runs.db", folder / "stderr"
+    command = [sys.executable, "playground.py", "serve", "--port", "0", "--log-url", f"sqlite:///{log}", *arguments]
+    plain = environment(AWS_EC2_METADATA_DISABLED="true", **more)
+    with errors.open("w") as file:
+        process = subprocess.Popen(command, cwd=ROOT, env=plain, stdout=subprocess.PIPE, stderr=file, text=True)
+    assert process.stdout is not None
+    try:
+        yield Server(process, process.stdout.readline().split()[-1], log, errors)
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
 
 
 @pytest.fixture(scope="module")

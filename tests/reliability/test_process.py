@@ -2,60 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from metrics.record import RunRecord
-from metrics.run_log import RunLog
-from tests.reliability.conftest import TALKER
-from tests.test_playground import ROOT, environment
+from tests.reliability.conftest import TALKER, server
 from tests.wire import WireServer, failure, silence, stop_frames, stream, text_frames
 
 MARKER = "heliotrope-and-celadon"
-SILENT = "simulated.stalls"
-
-
-@dataclass(slots=True)
-class Server:
-    """A process that serves, where it can be reached, and the files that it writes."""
-
-    process: subprocess.Popen[str]
-    url: str
-    log: Path
-    errors: Path
-
-    def rows(self) -> list[RunRecord]:
-        """The run log as it is on the disk."""
-        with RunLog(f"sqlite:///{self.log}") as run_log:
-            return run_log.recent()
-
-
-@contextlib.contextmanager
-def server(folder: Path, *arguments: str, **more: str) -> Iterator[Server]:
-    """`playground.py serve` on a free port; ended at the end, if it still runs."""
-    log, errors = folder / "data" / "runs.db", folder / "stderr"
-    command = [sys.executable, "playground.py", "serve", "--port", "0", "--log-url", f"sqlite:///{log}", *arguments]
-    plain = environment(AWS_EC2_METADATA_DISABLED="true", **more)
-    with errors.open("w") as file:
-        process = subprocess.Popen(command, cwd=ROOT, env=plain, stdout=subprocess.PIPE, stderr=file, text=True)
-    assert process.stdout is not None
-    try:
-        yield Server(process, process.stdout.readline().split()[-1], log, errors)
-    finally:
-        process.terminate()
-        process.wait(10)
-        process.stdout.close()
 
 
 def events(answer: httpx.Response) -> Iterator[dict[str, Any]]:
