@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from app.records import Ending
 from metrics.progress import LengthHistory, ProgressEstimate, ProgressEstimator
-from metrics.record import Mode, RunRecord
+from metrics.record import Mode, RunRecord, RunStatus
 from metrics.token_rate import RateStatus, TokenRateMonitor
 from metrics.tokens import TextMeter, TokenEstimator
 from providers.errors import ProviderError
@@ -81,6 +83,35 @@ class RunUpdate:
     def ended(self) -> bool:
         """Whether nothing more will come."""
         return self.state in ENDED
+
+
+_STATES: Mapping[RunStatus, State] = {
+    "completed": "done",
+    "cancelled": "stopped",
+    "interrupted": "failed",
+    "failed": "failed",
+}
+
+
+def concluded(
+    seen: RunUpdate, ending: Ending, record: RunRecord, not_saved: str | None, *, elapsed_s: float
+) -> RunUpdate:
+    """The last update of a run that was last `seen` so."""
+    failed = ending.status in ("interrupted", "failed")
+    return replace(
+        seen,
+        state=_STATES[ending.status],
+        elapsed_s=elapsed_s,
+        tokens=record.tokens_estimated if record.output_tokens is None else record.output_tokens,
+        tokens_reported=record.tokens_source == "usage",
+        rate=None,
+        progress=None,
+        retry=None,
+        stop_reason=ending.completion.stop_reason,
+        failure=RunFailure.of(ending.error, ending.completion.request_id) if failed and ending.error else None,
+        record=record,
+        not_saved=not_saved,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,13 @@ import contextlib
 import dataclasses
 import logging
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Protocol
 
-from app.live import NS_PER_S, STALLED_AFTER_S, LiveFigures, RunFailure, RunUpdate, State
+from app.listeners import Listeners
+from app.live import NS_PER_S, STALLED_AFTER_S, LiveFigures, RunFailure, RunUpdate, State, concluded
 from app.records import Ending, Origin, RunLabels
 from metrics.record import RunRecord, RunStatus
 from metrics.timing import Kind
@@ -80,7 +82,7 @@ class Run:
         self._canceller = Cancellation()
         self._cut_by: ProviderError | None = None
         self._lock = threading.Lock()
-        self._listeners: tuple[tuple[Callable[[], None], bool], ...] = ()
+        self._listeners = Listeners()
         self._seen = Accumulator()
         self._chunks: list[tuple[int, Kind, int]] = []
         self._reasoning: list[str] = []
@@ -157,23 +159,10 @@ class Run:
                 changed.clear()
             yield update
 
-    @contextlib.contextmanager
-    def listening(self, wake: Callable[[], None], *, each_piece: bool = False) -> Generator[None]:
+    def listening(self, wake: Callable[[], None], *, each_piece: bool = False) -> AbstractContextManager[None]:
         """While it is entered `wake` is called at the first text, at every change of state and at the end, from the
         run's thread; with `each_piece` also at every piece."""
-        listener = (wake, each_piece)
-        with self._lock:
-            self._listeners = (*self._listeners, listener)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._listeners = tuple(other for other in self._listeners if other is not listener)
-
-    def _wake(self, *, piece: bool = False) -> None:
-        for wake, each_piece in self._listeners:
-            if each_piece or not piece:
-                wake()
+        return self._listeners.listening(wake, each_piece=each_piece)
 
     def _picture(self) -> RunUpdate:
         now_ns = self._keeper.now_ns()
@@ -245,7 +234,7 @@ class Run:
             last = dataclasses.replace(self.snapshot(), state="failed", failure=RunFailure.of(failure))
         with self._lock:
             self._last = last
-        self._wake()
+        self._listeners.wake()
 
     def _drain(self) -> None:
         call = self._provider.stream if self.labels.mode == "stream" else self._provider.invoke
@@ -262,9 +251,9 @@ class Run:
                     if self._first_text_ns is None:
                         self._first_text_ns = at_ns
                         self._retry = None
-                        self._wake()
+                        self._listeners.wake()
                     elif self._listeners:
-                        self._wake(piece=True)
+                        self._listeners.wake(piece=True)
                 else:
                     self._note(event, at_ns)
 
@@ -278,7 +267,7 @@ class Run:
             case RetryScheduled(attempt=attempt):
                 self._retry = event
                 self._resends = attempt - 1
-                self._wake()
+                self._listeners.wake()
             case Resumed(attempt=attempt, reset=reset):
                 self._retry = None
                 self._resends = attempt - 1
@@ -286,7 +275,7 @@ class Run:
                     self._begin_again()
                 else:
                     self._resumed = True
-                self._wake()
+                self._listeners.wake()
             case MessageStart():
                 self._start = event
                 self._retry = None
@@ -314,7 +303,8 @@ class Run:
         ending = self._ending(status, completion, ended_at_ns, cause)
         record, not_saved = self._keeper.finish(self, ending)
         with self._lock:
-            return self._final(ending, record, not_saved)
+            elapsed_s = (ending.ended_at_ns - self._began_ns) / NS_PER_S
+            return concluded(self._picture(), ending, record, not_saved, elapsed_s=elapsed_s)
 
     def _completion(self) -> Completion:
         return dataclasses.replace(
@@ -343,26 +333,3 @@ class Run:
         if self._canceller.cancelled:
             return "interrupted" if self._cut_by else "cancelled"
         return "interrupted" if isinstance(error, StreamInterruptedError) else "failed"
-
-    def _final(self, ending: Ending, record: RunRecord, not_saved: str | None) -> RunUpdate:
-        states: dict[RunStatus, State] = {
-            "completed": "done",
-            "cancelled": "stopped",
-            "interrupted": "failed",
-            "failed": "failed",
-        }
-        failed = ending.status in ("interrupted", "failed")
-        return dataclasses.replace(
-            self._picture(),
-            state=states[ending.status],
-            elapsed_s=(ending.ended_at_ns - self._began_ns) / NS_PER_S,
-            tokens=record.tokens_estimated if record.output_tokens is None else record.output_tokens,
-            tokens_reported=record.tokens_source == "usage",
-            rate=None,
-            progress=None,
-            retry=None,
-            stop_reason=ending.completion.stop_reason,
-            failure=RunFailure.of(ending.error, ending.completion.request_id) if failed and ending.error else None,
-            record=record,
-            not_saved=not_saved,
-        )
