@@ -235,7 +235,9 @@ async def _answer(services: Services, streams: Streams, body: GenerateBody, requ
     back_to = request.headers.get("last-event-id", "")
     if body.stream and back_to:
         return await _go_on(services, streams, back_to)
-    run = services.runner.start(
+    # Not on the event loop: a run that begins waits for its place in the log.
+    run = await run_in_threadpool(
+        services.runner.start,
         _request(services, body),
         RunLabels(mode="stream" if body.stream else "sync"),
         policy=RetryPolicy(resume=True, restart=True) if body.resume == "auto" else RetryPolicy(),

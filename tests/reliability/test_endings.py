@@ -3,13 +3,18 @@ clock. Rows of docs/reliability.md that a scripted answer alone cannot show."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import dataclasses
 import shutil
+import sqlite3
 import ssl
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +24,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.api import build_api
 from app.live import RunUpdate
 from app.records import RunLabels
 from app.run import Run
@@ -30,6 +36,7 @@ from providers.clients import local_client
 from providers.connect import Backends
 from providers.retry import RetryPolicy
 from providers.types import GenerationRequest, Message
+from tests.app.conftest import served
 from tests.app.test_outbox import limit
 from tests.reliability.conftest import TALKER, Api
 from tests.wire import Reply, WireServer, failure, silence, stop_frames, stream, text_frames, wire_server
@@ -84,7 +91,8 @@ def test_f11_silence_is_told_after_three_seconds_and_ends_with_the_next_text(wir
     assert run.snapshot().state == "streaming"
     clock.pass_s(0.2)
     stalled = run.snapshot()
-    assert (stalled.state, stalled.silence_s) == ("stalled", pytest.approx(3.1))
+    assert stalled.state == "stalled"
+    assert stalled.silence_s == pytest.approx(3.1)
     go_on.set()
     run.join(5)
     assert run.snapshot().state == "done"
@@ -147,7 +155,20 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no openssl here to make a certificate with")
     file = tmp_path_factory.mktemp("tls") / "loopback.pem"
     names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", file, "-out", file]
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-keyout",
+        str(file),
+        "-out",
+        str(file),
+    ]
     subprocess.run([*made, *names], check=True, capture_output=True)
     return file
 
@@ -230,6 +251,43 @@ def test_f28_a_full_disk_holds_no_answer_up_and_loses_no_row(wire: WireServer, a
     saved = api.run_log.recent(3)
     assert api.run_log.count() == before + 3
     assert {seen.ending["run_id"] for seen in answers} < {row.run_id for row in saved}
+
+
+def test_f28_a_locked_log_holds_nobody_up(wire: WireServer, api: Api) -> None:
+    wire.reply_with(ANSWER)
+    before = api.run_log.count()
+    file = str(api.run_log._database.engine.url.database)
+    with (
+        ThreadPoolExecutor(20) as clients,
+        contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        asked = [clients.submit(api.stream) for _ in range(20)]
+        until(lambda: len(wire.asked) == 20)
+        other.execute("COMMIT")
+        assert all(one.result(20).ending["done"] for one in asked)
+    assert api.run_log.count() == before + 20
+
+
+class Noting(Runner):
+    """Notes of each run that begins whether an event loop had to wait for it."""
+
+    def begin(self, run: Run, gate: threading.Barrier | None = None) -> None:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self.held_up = False
+        else:
+            self.held_up = True
+        super().begin(run, gate)
+
+
+def test_a_run_that_waits_for_its_place_in_the_log_holds_no_other_stream_up(wire: WireServer, api: Api) -> None:
+    wire.reply_with(ANSWER)
+    runner = Noting(api.services.backends, api.run_log)
+    with served(build_api(dataclasses.replace(api.services, runner=runner))) as url:
+        assert Api(url, api.services, api.run_log).stream().ending["done"]
+    assert not runner.held_up
 
 
 @pytest.fixture

@@ -55,7 +55,8 @@ def test_s0_a_mounted_page_checks_the_paths_that_browsers_send(tmp_path: Path) -
     async def build() -> Any:
         with RunLog(f"sqlite:///{tmp_path / 'runs.db'}") as run_log:
             guard: Any = build_app(make_services(Backends("local"), run_log))
-            return next(route.app.blocks for route in guard._app.routes if isinstance(route, Mount) and not route.path)
+            mounted: Any = next(route for route in guard._app.routes if isinstance(route, Mount) and not route.path)
+            return mounted.app.blocks
 
     page = asyncio.run(build())
     assert page.has_launched
