@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
 from typing import Any
 
 from app.experiment import Experiment
@@ -82,13 +81,6 @@ def ran(services: Services, asked: ExperimentSettings, **options: Any) -> Experi
     services.experiments.begin(experiment)
     experiment.join(20)
     return experiment
-
-
-def until(condition: Callable[[], bool], within_s: float = 5.0) -> None:
-    deadline = time.perf_counter() + within_s
-    while not condition():
-        assert time.perf_counter() < deadline, "it did not come to that"
-        time.sleep(0.005)
 
 
 def paired_runs(pairs: int, *, model: str = MODEL, sooner_s: float = 2.0, **values: Any) -> list[RunRecord]:

@@ -427,7 +427,13 @@ def test_a_query_can_ask_over_converse(far: str, wire: WireServer) -> None:
 
 def test_a_client_that_reads_a_byte_a_second_holds_nobody_up(here: str) -> None:
     asked = {"prompt": "Hi", "model_id": SWIFT, "max_tokens": 40, "stream": True}
-    alone = events_of(post(here, asked).text)[-1][1]
+
+    def took_s() -> float:
+        ended = [events_of(post(here, asked).text)[-1][1] for _ in range(3)]
+        assert all(end["done"] for end in ended)
+        return min(float(end["latency"]) for end in ended)  # what others do on the machine only ever adds
+
+    alone_s = took_s()
     host, port = here.removeprefix("http://").split(":")
     with contextlib.ExitStack() as slow:
         for _ in range(8):
@@ -437,9 +443,8 @@ def test_a_client_that_reads_a_byte_a_second_holds_nobody_up(here: str) -> None:
             query = f"prompt=Hi&model_id={SWIFT}"
             sock.sendall(f"GET /api/generate?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
             sock.recv(1)
-        beside = events_of(post(here, asked).text)[-1][1]
-    assert beside["done"] is True
-    assert beside["latency"] < 1.3 * alone["latency"]
+        beside_s = took_s()
+    assert beside_s < 1.3 * alone_s
 
 
 def test_operators_see_each_run(here: str) -> None:

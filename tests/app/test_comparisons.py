@@ -13,7 +13,8 @@ from app.runner import Runner
 from metrics.run_log import RunLog
 from providers.connect import Backends
 from providers.local.launch import LocalEndpoint
-from tests.app.test_fan_in import SLOW, SWIFT, entry, until
+from tests.app.test_fan_in import SLOW, SWIFT, entry
+from tests.patience import until
 
 TWO = (PaneSettings(model=SWIFT), PaneSettings(model=SLOW))
 
@@ -76,6 +77,7 @@ def test_runs_of_a_page_that_has_gone_are_stopped(runner: Runner) -> None:
     board.finish()
     runs = sent(board, runner, entry(SLOW), entry(SLOW))
     until(lambda: runs.ended)
+    assert [answer.state for answer in runs.snapshot() if answer] == ["stopped", "stopped"]
 
 
 def test_one_pane_is_stopped_by_itself(runner: Runner) -> None:

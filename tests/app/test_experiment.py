@@ -20,7 +20,8 @@ from metrics.pricing import Price
 from metrics.run_log import RunLog
 from providers.connect import Backends
 from providers.errors import ConfigurationError, InvalidValueError, UnknownModelError
-from tests.app.experiments import MODEL, answers, in_turn, ran, services_on, settings, until
+from tests.app.experiments import MODEL, answers, in_turn, ran, services_on, settings
+from tests.patience import until
 from tests.wire import WireServer, failure, silence, text_frames
 from tests.wire import stream as streaming
 
@@ -149,11 +150,13 @@ def test_only_one_runs_at_a_time(wire: WireServer, run_log: RunLog) -> None:
 
 
 def test_it_ends_early_when_the_interval_is_narrow(wire: WireServer, run_log: RunLog) -> None:
-    wire.reply_with(answers(first_s=0.004, gap_s=0.004, jitter_s=0.0))
+    wire.reply_with(answers(first_s=0.01, gap_s=0.01, jitter_s=0.0))
     asked = settings(pairs=40, narrower_than=1.0)
     update = ran(services_on(wire, run_log), asked).snapshot()
-    assert (update.state, len(update.records)) == ("done", 22)
-    assert "Ended early, after 10 of 40 pairs" in update.notices[0]
+    pairs = (len(update.records) - 2) // 2
+    assert (update.state, len(update.records)) == ("done", 2 + 2 * pairs)
+    assert pairs in (10, 20, 30), "it is looked at after every ten, and a busy machine may need more of them"
+    assert f"Ended early, after {pairs} of 40 pairs" in update.notices[0]
 
 
 def test_it_goes_on_while_the_interval_is_wide(wire: WireServer, run_log: RunLog) -> None:

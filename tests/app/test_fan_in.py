@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-import statistics
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -20,6 +18,7 @@ from providers.connect import Backends
 from providers.errors import InvalidValueError
 from providers.local.launch import LocalEndpoint
 from providers.types import GenerationRequest, InferenceConfig, Message
+from tests.patience import until
 from tests.wire import WireServer, stop_frames, stream, text_frames
 
 SWIFT = "simulated.swift"
@@ -51,21 +50,13 @@ def started(runner: Runner, *entries: Entry, in_turn: bool = False, seed: int = 
 
 
 def ended(runs: FanIn) -> tuple[RunUpdate | None, ...]:
-    until(lambda: runs.ended)
+    until(lambda: runs.ended, within_s=15.0)
     return runs.snapshot()
 
 
-def until(seen: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + 15
-    while not seen():
-        assert time.monotonic() < end_s
-        time.sleep(0.005)
-
-
 def undisturbed(values: list[float]) -> float:
-    """The lower quartile: what others do on the machine only ever adds. The medians are what benchmarks/compare.py
-    prints."""
-    return statistics.quantiles(values, n=4, method="inclusive")[0]
+    """The least: what others do on the machine only ever adds. The medians are what benchmarks/compare.py prints."""
+    return min(values)
 
 
 def first_text_s(update: RunUpdate | None) -> float:
@@ -79,11 +70,12 @@ def test_a_slow_lane_does_not_move_the_figure_of_a_fast_one(runner: Runner) -> N
     alone, beside = [], []
     for _ in range(5):
         alone.append(first_text_s(ended(started(runner, entry()))[0]))
-        began_s = time.monotonic()
         both = started(runner, entry(SLOW), entry())
         until(lambda both=both: any(update and update.ended for update in both.snapshot()))  # type: ignore[misc]
-        assert time.monotonic() - began_s < 0.9
-        beside.append(first_text_s(both.snapshot()[1]))
+        slow, fast = both.snapshot()
+        assert slow is not None
+        assert slow.state == "waiting"
+        beside.append(first_text_s(fast))
         both.cancel()
         ended(both)
     assert abs(undisturbed(beside) - undisturbed(alone)) <= 0.010
@@ -178,20 +170,34 @@ def test_a_lane_goes_to_its_own_region(run_log: RunLog, wire: WireServer) -> Non
     assert sorted(str(row.region) for row in run_log.recent()) == ["eu-west-1", "us-west-2"]
 
 
-def test_a_watcher_hears_often_and_sees_the_end(runner: Runner) -> None:
-    async def watch() -> tuple[list[tuple[RunUpdate | None, ...]], list[float]]:
-        runs = started(runner, entry(SLOW, max_tokens=1), entry())
-        seen, at_s = [], []
+def test_a_watcher_hears_though_nothing_changes(runner: Runner) -> None:
+    """Six updates take less than half a second here. With the first text, after four, they would be too late."""
+
+    async def watch() -> list[tuple[RunUpdate | None, ...]]:
+        runs = started(runner, entry(SLOW), entry(SLOW))
+        seen = []
         async for lanes in runs.updates():
             seen.append(lanes)
-            at_s.append(time.monotonic())
+            if len(seen) == 6:
+                runs.cancel()
+        return seen
+
+    seen = asyncio.run(watch())
+    assert {update.state for lanes in seen[:6] for update in lanes if update} == {"waiting"}
+
+
+def test_a_watcher_sees_the_text_grow_to_its_end(runner: Runner) -> None:
+    async def watch() -> list[tuple[RunUpdate | None, ...]]:
+        runs = started(runner, entry(SLOW, max_tokens=1), entry())
+        seen = []
+        async for lanes in runs.updates():
+            seen.append(lanes)
             if lanes[1] and lanes[1].ended:
                 runs.cancel(0)
-        return seen, at_s
+        return seen
 
-    seen, at_s = asyncio.run(watch())
+    seen = asyncio.run(watch())
     assert [update.state for update in seen[-1] if update] == ["stopped", "done"]
-    assert max(later - earlier for earlier, later in pairwise(at_s)) < 0.4
     texts = [lanes[1].text for lanes in seen if lanes[1]]
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
 

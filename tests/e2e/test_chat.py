@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import BUSY, NO_SIDEWAYS, PHONE, Chat, Playground
+from tests.patience import until
 from tests.wire import WireServer, failure, silence, stop_frames, stream, text_frames
 
 SWIFT = "Simulated · swift"
@@ -31,14 +31,6 @@ AT_END = """() => {
   const page = document.scrollingElement;
   return page.scrollTop > 200 && page.scrollHeight - page.scrollTop - innerHeight < 80;
 }"""
-
-
-def until(true: Callable[[], bool], what: str, within_s: float = 5.0) -> None:
-    """Looks again and again. The pause keeps the one processor for those who work."""
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 def test_an_answer_of_the_local_model_grows_before_it_ends(chat: Chat, here: Playground) -> None:
@@ -73,7 +65,7 @@ def test_stop_keeps_the_text_writes_a_row_and_ends_the_model_s_work(chat: Chat, 
         time.sleep(0.25)
         return here.cpu_s() - before < 0.1  # a model at work takes all of a core
 
-    until(idle, "the model goes on working")
+    until(idle, "the model goes on working", within_s=5.0)  # before it would have ended by itself
 
 
 def test_escape_stops_too_and_the_focus_stays_in_the_prompt(chat: Chat) -> None:

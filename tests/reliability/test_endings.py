@@ -38,6 +38,7 @@ from providers.retry import RetryPolicy
 from providers.types import GenerationRequest, Message
 from tests.app.conftest import served
 from tests.app.test_outbox import limit
+from tests.patience import until
 from tests.reliability.conftest import TALKER, Api
 from tests.wire import Reply, WireServer, failure, silence, stop_frames, stream, text_frames, wire_server
 
@@ -48,13 +49,6 @@ THROTTLED = failure("429 Too Many Requests", "ThrottlingException", "Slow down."
 
 def ask() -> GenerationRequest:
     return GenerationRequest(model_id=TALKER, messages=(Message(role="user", text="Hi"),), api="converse")
-
-
-def until(true: Callable[[], bool], within_s: float = 5.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 # --- F11, F34: time ---------------------------------------------------------------------------------------------------
@@ -139,7 +133,7 @@ def test_f23_stop_is_quick_keeps_the_text_and_leaves_one_row(phase: str, wire: W
     pressed = time.monotonic()
     run.cancel()
     run.join(2)
-    assert time.monotonic() - pressed < 0.5
+    assert time.monotonic() - pressed < 1.0
     saved = api.newest()
     assert run.snapshot().state == "stopped"
     assert (saved.run_id, saved.status, saved.response) == (run.id, "cancelled", run.snapshot().text)
@@ -191,7 +185,7 @@ def test_f23_over_tls_too(phase: str, certificate: Path, monkeypatch: pytest.Mon
         canceller.cancel()
         reader.join(2)
         assert not reader.is_alive()
-        assert time.monotonic() - pressed < 0.5
+        assert time.monotonic() - pressed < 1.0
         until(lambda: bool(wire.left_at))
 
 

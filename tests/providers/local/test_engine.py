@@ -42,7 +42,7 @@ from providers.types import (
     Usage,
     accumulate,
 )
-from tests.providers.local.patience import eventually
+from tests.patience import until
 
 STORY = "Tell me a long story about a river."
 LONG_PROMPT = "river " * 1500
@@ -101,7 +101,7 @@ def test_a_stop_sequence_is_told_apart_from_the_natural_end(smollm: Engine) -> N
     assert done.stop_reason is StopReason.STOP_SEQUENCE
     assert "2" in done.text
     assert "3" not in done.text
-    assert eventually(lambda: smollm.running == 0)
+    until(lambda: smollm.running == 0)
 
 
 def test_nothing_of_a_prompt_is_remembered_for_the_next_call(smollm: Engine) -> None:
@@ -288,7 +288,7 @@ def test_a_full_line_is_throttled() -> None:
     engine, _ = scripted(chunk(made=1, finish="stop"), gate=gate)
     with ThreadPoolExecutor(PARALLEL + MAX_WAITING) as pool:
         busy = [pool.submit(answer, engine, ask("Hi")) for _ in range(PARALLEL + MAX_WAITING)]
-        assert eventually(lambda: engine.running == PARALLEL and engine.waiting == MAX_WAITING)
+        until(lambda: engine.running == PARALLEL and engine.waiting == MAX_WAITING)
         with pytest.raises(ThrottledError):
             answer(engine, ask("Hi"))
         gate.set()
@@ -300,9 +300,9 @@ def test_who_waits_in_line_can_be_stopped() -> None:
     engine, _ = scripted(chunk(made=1, finish="stop"), gate=gate)
     with ThreadPoolExecutor() as pool:
         busy = [pool.submit(answer, engine, ask("Hi")) for _ in range(PARALLEL)]
-        assert eventually(lambda: engine.running == PARALLEL)
+        until(lambda: engine.running == PARALLEL)
         late = pool.submit(lambda: list(engine.stream(ask("Hi"), stop)))
-        assert eventually(lambda: engine.waiting == 1)
+        until(lambda: engine.waiting == 1)
         stop.set()
         assert late.result(timeout=1) == []
         gate.set()

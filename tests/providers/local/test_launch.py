@@ -14,7 +14,7 @@ import pytest
 from providers.local.engine import MODEL_ID
 from providers.local.launch import LocalEndpoint
 from tests.conftest import make_client
-from tests.providers.local.patience import eventually
+from tests.patience import until
 
 SERVE = """
 from providers.local.launch import serve
@@ -55,7 +55,7 @@ def test_it_leaves_nothing_behind() -> None:
     endpoint = LocalEndpoint()
     endpoint.close()
     endpoint.close()
-    assert eventually(lambda: set(threading.enumerate()) <= before)
+    until(lambda: set(threading.enumerate()) <= before)
     with LocalEndpoint(endpoint.port) as again:
         assert again.port == endpoint.port
 

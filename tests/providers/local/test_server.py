@@ -24,7 +24,7 @@ from providers.local.launch import LocalEndpoint
 from providers.local.server import MAX_BODY_BYTES
 from providers.local.simulated import Profile
 from tests.conftest import make_client
-from tests.providers.local.patience import eventually
+from tests.patience import until
 
 QUICK = Profile(id="simulated.quick", label="", time_to_first_token_s=0.1, tokens_per_s=100, length_tokens=60)
 PACED = Profile(id="simulated.paced", label="", time_to_first_token_s=0.1, tokens_per_s=25, length_tokens=60)
@@ -202,7 +202,7 @@ def test_the_headers_come_before_the_first_word(fast_client: Any, fast: LocalEnd
     stream = fast_client.converse_stream(**converse(SILENT.id))["stream"]
     assert time.monotonic() - start_s < 5
     stream.close()
-    assert eventually(lambda: fast.active == 0)
+    until(lambda: fast.active == 0)
 
 
 def test_nagle_is_off_on_accepted_connections(endpoint: LocalEndpoint, runtime_client: Any) -> None:
@@ -225,23 +225,23 @@ def test_closing_a_stream_stops_the_model(endpoint: LocalEndpoint, runtime_clien
     next(event for event in stream if "contentBlockDelta" in event)
     assert endpoint.engine.running == 1
     stream.close()
-    assert eventually(lambda: endpoint.engine.running == 0, within_s=1.0)
-    assert eventually(lambda: endpoint.active == 0)
+    until(lambda: endpoint.engine.running == 0, within_s=1.0)
+    until(lambda: endpoint.active == 0)
 
 
 @pytest.mark.parametrize("verb", ["converse", "converse-stream"])
 def test_a_client_that_leaves_while_the_prompt_is_read_stops_the_model(endpoint: LocalEndpoint, verb: str) -> None:
     with post(endpoint, MODEL_ID, verb, converse_body("river " * 1500)):
-        assert eventually(lambda: endpoint.engine.running == 1)
-    assert eventually(lambda: endpoint.engine.running == 0, within_s=1.0)
-    assert eventually(lambda: endpoint.active == 0)
+        until(lambda: endpoint.engine.running == 1)
+    until(lambda: endpoint.engine.running == 0, within_s=1.0)
+    until(lambda: endpoint.active == 0)
 
 
 @pytest.mark.parametrize("verb", ["converse", "converse-stream"])
 def test_a_client_that_leaves_a_silent_model_is_noticed(fast: LocalEndpoint, verb: str) -> None:
     with post(fast, SILENT.id, verb, converse_body()):
-        assert eventually(lambda: fast.active == 1)
-    assert eventually(lambda: fast.active == 0, within_s=1.0)
+        until(lambda: fast.active == 1)
+    until(lambda: fast.active == 0, within_s=1.0)
 
 
 def converse_body(text: str = QUESTION, max_tokens: int = 12) -> bytes:
@@ -277,7 +277,7 @@ def test_more_calls_than_there_is_room_for_are_throttled(fast: LocalEndpoint, fa
         fast_client.converse(**converse(QUICK.id))
     for stream in streams:
         stream.close()
-    assert eventually(lambda: fast.active == 0)
+    until(lambda: fast.active == 0)
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
@@ -443,7 +443,7 @@ def test_closing_the_endpoint_ends_its_streams_with_a_word() -> None:
     next(iter(flowing))
     with ThreadPoolExecutor() as pool:
         complete = pool.submit(lambda: client.converse(**converse(SILENT.id)))
-        assert eventually(lambda: endpoint.active == 3)
+        until(lambda: endpoint.active == 3)
         start_s = time.monotonic()
         endpoint.close()
         assert time.monotonic() - start_s < 3
@@ -453,4 +453,4 @@ def test_closing_the_endpoint_ends_its_streams_with_a_word() -> None:
         with pytest.raises(client.exceptions.ServiceUnavailableException, match="shutting down"):
             complete.result(timeout=5)
     endpoint.close()
-    assert eventually(lambda: threading.active_count() <= before)
+    until(lambda: threading.active_count() <= before)

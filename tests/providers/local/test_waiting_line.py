@@ -9,7 +9,7 @@ import pytest
 
 from providers.errors import ThrottledError
 from providers.local.waiting_line import WaitingLine
-from tests.providers.local.patience import eventually
+from tests.patience import until
 
 
 def test_first_come_first_served() -> None:
@@ -25,7 +25,7 @@ def test_first_come_first_served() -> None:
             callers = []
             for number in range(4):
                 callers.append(pool.submit(come, number))
-                assert eventually(lambda at=number: line.waiting == at + 1)  # type: ignore[misc]
+                until(lambda at=number: line.waiting == at + 1)  # type: ignore[misc]
         for caller in callers:
             caller.result(timeout=5)
     assert order == [0, 1, 2, 3]
