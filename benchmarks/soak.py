@@ -230,6 +230,8 @@ def judge(tally: Tally, run_log: RunLog) -> list[str]:
             problems.append(f"question {seen.number}: the row holds a text that was not said")
         if seen.left:
             continue
+        if row.response != seen.text:
+            problems.append(f"question {seen.number}: the row holds {len(row.response)} of {len(seen.text)} characters")
         if not whole.startswith(seen.text.rstrip()):
             problems.append(f"question {seen.number}: lost or doubled pieces")
         done = bool(seen.ending and seen.ending.get("done"))
@@ -294,7 +296,8 @@ def soak(server: WireServer, services: Services, given: argparse.Namespace) -> t
         after = settled(before, services.run_log)
     problems = judge(tally, services.run_log)
     if more(after, before):
-        problems.append(f"threads and files before {before}, after {after}")
+        names = sorted(thread.name for thread in threading.enumerate())
+        problems.append(f"threads and files before {before}, after {after}: {names}")
     print(f"threads and files: {before} before, {after} after")
     server.asked.clear()
     return tally, problems

@@ -83,5 +83,6 @@ def _is_dead(writer: str, silent_s: float) -> bool:
         except ProcessLookupError:
             return True
         except PermissionError:  # there is one, of somebody else
-            pass
+            return False
+        return False  # however silent: it may be suspended, or wait for a log that is locked
     return silent_s > SILENT_AFTER_S

@@ -18,6 +18,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 PINS = ("constraints.txt", "requirements.txt", "requirements-model.txt", "requirements-dev.txt")
 TIMEOUT_S = 120
+NO_NETWORK = ("ConnectionError", "ConnectTimeout", "ReadTimeout", "Max retries exceeded", "ServiceError")
 
 
 def pins() -> list[str]:
@@ -54,10 +55,18 @@ def main() -> int:
 def _said(command: list[str]) -> int:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return _tell(*verdict([]))
+    try:
         found = json.loads(done.stdout)["dependencies"]
-    except (subprocess.TimeoutExpired, ValueError, KeyError):
-        found = []
-    status, words = verdict(found)
+    except (ValueError, KeyError):
+        if any(words in done.stderr for words in NO_NETWORK):
+            return _tell(*verdict([]))
+        return _tell(1, f"the audit itself failed:\n{done.stderr.strip()}")
+    return _tell(*verdict(found))
+
+
+def _tell(status: int, words: str) -> int:
     sys.stdout.write(words + "\n")
     return status
 

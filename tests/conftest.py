@@ -9,8 +9,13 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from hypothesis import HealthCheck, settings
 
 from providers.local.launch import LocalEndpoint
+
+# How long an example takes says nothing on a machine that others use, too.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session", autouse=True)

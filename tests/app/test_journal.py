@@ -1,4 +1,4 @@
-"""A process that is killed leaves a row of every run that it had sent."""
+"""A process that is killed leaves a row of every run that it had sent, where the log took it in time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from providers.types import GenerationRequest, InferenceConfig, Message
 
 url, log_url = sys.argv[1:]
 run_log = RunLog(log_url)
-runner = Runner(Backends("local", local_url=url), run_log, journal=Journal(run_log, every_s=0.05))
+runner = Runner(Backends("local", local_url=url), run_log, journal=Journal(run_log, every_s=0.05, patience_s=10))
 while True:
     request = GenerationRequest(
         model_id="simulated.swift",

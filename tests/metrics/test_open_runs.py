@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -64,3 +65,10 @@ def test_another_machine_is_given_time(log: RunLog) -> None:
     open_runs.keep([], writer="elsewhere/1/life", now_s=1100.0)
     assert open_runs.left_behind(now_s=1100.0 + SILENT_AFTER_S - 1) == []
     assert len(open_runs.left_behind(now_s=1100.0 + SILENT_AFTER_S + 1)) == 1
+
+
+def test_a_process_that_lives_is_given_all_the_time(log: RunLog) -> None:
+    living = f"{this_process().rsplit('/', 2)[0]}/{os.getppid()}/its-life"
+    open_runs = OpenRuns(log._database)
+    open_runs.keep([record("one")], writer=living, now_s=1000.0)
+    assert open_runs.left_behind(now_s=1000.0 + 100 * SILENT_AFTER_S) == []
