@@ -23,6 +23,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sse_starlette.sse import AppStatus
 
 from app.api import build_api
 from app.live import RunUpdate
@@ -225,6 +226,25 @@ def test_f24_in_whatever_order_things_happen_there_is_one_row(acts: list[str], w
     assert {"cancelled": "stopped", "completed": "done"}[saved.status] == run.snapshot().state
     if "end" in acts and "stop" not in acts[: acts.index("end")]:
         assert saved.status == "completed"
+
+
+# --- F31: the end of the server ---------------------------------------------------------------------------------------
+
+
+def test_f31_a_stream_is_not_cut_before_its_last_word(
+    wire: WireServer, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library that writes the events looks every 0.5 s whether the server is to end, and would end them then."""
+    wire.reply_with(BEGUN)
+    with ThreadPoolExecutor(1) as client:
+        asked = client.submit(api.stream)
+        until(lambda: any(run.snapshot().text for run in api.services.runner.under_way()))
+        monkeypatch.setattr(AppStatus, "should_exit", True)
+        time.sleep(0.7)
+        api.services.runner.cut_all()
+        seen = asked.result(10)
+    assert seen.ending["type"] == "PlaygroundEndedError"
+    assert (api.newest().status, api.newest().response) == ("interrupted", "Hel")
 
 
 # --- F28, F29: the log ------------------------------------------------------------------------------------------------
