@@ -117,13 +117,17 @@ def _tokens(c: Any) -> Expression:
     return sa.func.coalesce(c.output_tokens, c.tokens_estimated)
 
 
+def _earlier(one: Expression, other: Expression) -> Expression:
+    return sa.case((one < other, one), else_=other)
+
+
 def _sooner(complete: Any, streamed: Any) -> Expression:
     both = sa.and_(complete.status == "completed", streamed.status == "completed")
     return sa.case((both, complete.time_to_visible_s - streamed.time_to_visible_s))
 
 
 PAIR_SORTS: Mapping[str, Callable[[Any, Any], Expression]] = {
-    NEWEST_FIRST: lambda _, streamed: streamed.started_at,
+    NEWEST_FIRST: lambda complete, streamed: _earlier(complete.started_at, streamed.started_at),
     "gen_ai.request.model": lambda _, streamed: streamed.request_model,
     "complete total": lambda complete, _: complete.duration_s,
     "streamed first text": lambda _, streamed: streamed.time_to_first_visible_s,
@@ -176,9 +180,9 @@ def _light(table: Columns) -> list[sa.ColumnElement[Any]]:
 
 def _ordered(by: Expression, descending: bool, dialect: str, table: Columns) -> list[Expression]:
     c = table.c
+    newest: list[Expression] = [c.started_at.desc(), c.id.desc()]
+    if by is c.started_at:  # as it stands in the index: stamps are of one width, and digits sort alike in any language
+        return newest if descending else [c.started_at, c.id]
     if dialect == "postgresql" and isinstance(by.type, sa.Text):
         by = sa.collate(by, "C")  # by code points, as SQLite does, whatever the database's language
-    newest: list[Expression] = [c.started_at.desc(), c.id.desc()]
-    if by is c.started_at:
-        return newest if descending else [c.started_at, c.id]
     return [by.desc().nulls_last() if descending else by.asc().nulls_last(), *newest]

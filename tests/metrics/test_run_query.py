@@ -110,6 +110,27 @@ def test_time_stamps_sort_by_time(log: RunLog) -> None:
     assert ids(log, order=Order(descending=False)) == [0, 1, 2]
 
 
+def test_runs_of_the_same_moment_turn_round_with_the_order(log: RunLog) -> None:
+    fill(log, *(record(f"run-{n}") for n in (1, 2, 3)))
+    assert ids(log) == [3, 2, 1]
+    assert ids(log, order=Order(descending=False)) == [1, 2, 3]
+
+
+def test_the_newest_page_comes_from_the_index_of_times(log_url: str) -> None:
+    RunLog(log_url).close()
+    engine = open_engine(log_url)
+    on_sqlite = engine.dialect.name == "sqlite"
+    for descending in (True, False):
+        newest = page_of_runs(EVERYTHING, Order(descending=descending), engine.dialect.name, 100, 0)
+        words = str(newest.compile(engine, compile_kwargs={"literal_binds": True}))
+        with engine.connect() as connection:
+            if not on_sqlite:  # an empty table is quicker to read than any index
+                connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            plan = connection.exec_driver_sql(f"EXPLAIN {'QUERY PLAN ' * on_sqlite}{words}").all()
+        assert any("ix_runs_started_at" in str(step) for step in plan)
+    engine.dispose()
+
+
 def test_every_column_of_a_table_can_be_sorted_by(log: RunLog) -> None:
     fill(log, at(1), at(2))
     for attribute in set(LIGHT) - {"flags"}:
@@ -176,6 +197,14 @@ def test_pairs_newest_first_and_only_whole_ones(log: RunLog) -> None:
     assert found.total == 2
     assert names(log, limit=1, offset=1) == ["old"]
     assert len(log.pair_page(EVERYTHING, Order(), limit=None).pairs) == 2
+
+
+def test_a_pair_begins_with_its_earlier_member(log: RunLog) -> None:
+    late_complete = [at(9, mode="sync", pair_id="turned"), at(2, pair_id="turned")]
+    fill(log, *late_complete, at(4, mode="sync", pair_id="early"), at(5, pair_id="early"))
+    fill(log, at(1, mode="sync", pair_id="split"), at(8, pair_id="split"))
+    assert names(log) == ["early", "turned", "split"]
+    assert names(log, order=Order(descending=False)) == ["split", "turned", "early"]
 
 
 def test_of_several_members_of_one_mode_the_latest_counts(log: RunLog) -> None:
