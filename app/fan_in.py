@@ -79,8 +79,8 @@ class FanIn:
         self.id = comparison_id or uuid.uuid4().hex
         self.in_turn = in_turn
         self._runner = runner
+        self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._changed: tuple[threading.Event, ...] = ()
         self._lanes = [_Lane(entry=entry) for entry in entries]
         order = list(range(len(entries)))
         if in_turn:
@@ -116,19 +116,22 @@ class FanIn:
             lane.refusal = RunFailure.of(error)
 
     def _begin(self, lane: _Lane, gate: threading.Barrier | None = None) -> None:
-        if lane.run is None:
-            return
-        if self._stopping.is_set():
-            lane.left_out = True
-            return
-        self._runner.begin(lane.run, gate)
-        lane.begun = True
+        with self._lock:
+            if lane.run is None or lane.left_out:
+                return
+            if self._stopping.is_set():
+                lane.left_out = True
+                return
+            lane.begun = True  # before it is: who stops it from now on stops the run
+        try:
+            self._runner.begin(lane.run, gate)
+        except ProviderError as error:
+            lane.begun, lane.run, lane.refusal = False, None, RunFailure.of(error)
 
     def _one_after_another(self) -> None:
         for index in self._order:
             lane = self._lanes[index]
-            if not lane.left_out:
-                self._begin(lane)
+            self._begin(lane)
             if lane.run is not None and lane.begun:
                 lane.run.join()
 
@@ -182,8 +185,8 @@ class FanIn:
         if index is None:
             self._stopping.set()
         for lane in self._lanes if index is None else self._lanes[index : index + 1]:
-            if not lane.begun:
-                lane.left_out = True
+            with self._lock:
+                lane.left_out = lane.left_out or not lane.begun
             if lane.run is not None:
                 lane.run.cancel()
 

@@ -20,6 +20,8 @@ from metrics.tokens import ESTIMATOR_VERSION, TokenEstimator, text_size
 from providers.errors import ProviderError
 from providers.types import Completion, GenerationRequest, Usage
 
+MOST_TOKENS = 2**40
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLabels:
@@ -175,8 +177,17 @@ def _usage(ending: Ending) -> Usage:
     """What was reported of this answer. A continued answer was reported in parts, of which only the last arrived."""
     usage = ending.completion.usage or Usage()
     if not ending.resumed:
-        return usage
+        counts: dict[str, Any] = {name: _count(getattr(usage, name)) for name in _COUNTS}
+        return dataclasses.replace(usage, **counts)
     return Usage(raw=usage.raw)
+
+
+_COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+
+
+def _count(reported: int | None) -> int | None:
+    """A number of tokens that can be one. Any other was not reported: no database would take it, either."""
+    return reported if reported is not None and 0 <= reported < MOST_TOKENS else None
 
 
 def _token_counts(

@@ -111,8 +111,9 @@ class Run:
         self._canceller.cancel()
 
     def join(self, timeout_s: float | None = None) -> None:
-        """Waits until the run has ended and its row is written."""
-        self._thread.join(timeout_s)
+        """Waits until the run has ended and its row is written. One that was never sent is not waited for."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
 
     def _begin_clock(self) -> None:
         self._started_at = datetime.now(UTC)

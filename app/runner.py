@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import time
@@ -63,6 +64,7 @@ class Runner:
         self._lock = threading.Lock()
         self._called: set[tuple[str, str | None]] = set()
         self._under_way: dict[str, Run] = {}
+        self._closing = False
         self.now_ns = clock_ns
         self.estimator = estimator or TokenEstimator()
         self.history = history or LengthHistory()
@@ -103,22 +105,30 @@ class Runner:
         return Run(self, RetryingProvider(provider, policy), call, labels, origin, live, policy.attempts)
 
     def begin(self, run: Run, gate: threading.Barrier | None = None) -> None:
-        """Sends a run that was prepared; with a `gate` as soon as all that share it have come there."""
+        """Sends a run that was prepared; with a `gate` as soon as all that share it have come there.
+
+        Raises `PlaygroundEndedError` while the playground ends, `BusyError` where there is no thread to be had.
+        """
         with self._lock:
+            if self._closing:
+                raise PlaygroundEndedError
+            cold = _key(run) not in self._called
+            run.origin = dataclasses.replace(run.origin, cold=cold)
             self._under_way[run.id] = run
-            self._called.add((run.request.model_id, run.origin.region))
         log.info("Run %s: %s of %s", run.id, run.labels.mode, run.request.model_id)
         if self._journal is not None:
             self._journal.open(run.id, lambda: self._record(run, run.so_far(PlaygroundEndedError())))
-        run.begin(gate)
+        try:
+            run.begin(gate)
+        except RuntimeError as error:
+            self._forget(run)
+            raise BusyError("This machine has no room for another answer now. Try again in a few seconds.") from error
 
     def _origin(self, status: BackendStatus, model_id: str) -> Origin:
-        with self._lock:
-            cold = (model_id, status.region) not in self._called
         return Origin(
             backend=status.backend,
             simulated=parse_model_id(model_id).vendor == "simulated",
-            cold=cold,
+            cold=False,  # known when it is sent
             region=status.region,
             server_address=status.endpoint_url,
         )
@@ -138,21 +148,30 @@ class Runner:
                 self._observe(record, not_saved)
             return record, not_saved
         finally:
-            if self._journal is not None:
-                self._journal.close(run.id)
-            with self._lock:
-                self._under_way.pop(run.id, None)
+            self._forget(run)
+
+    def _forget(self, run: Run) -> None:
+        if self._journal is not None:
+            self._journal.close(run.id)
+        with self._lock:
+            self._under_way.pop(run.id, None)
+            self._called.add(_key(run))
 
     def _record(self, run: Run, ending: Ending) -> RunRecord:
         return make_record(run.request, run.labels, run.origin, ending, self.estimator)
 
     def cut_all(self) -> None:
-        """Ends every run because the playground ends: none of them was stopped by a person. Waits for nothing."""
+        """Ends every run because the playground ends, and begins no other: none of them was stopped by a person. Waits
+        for nothing."""
+        with self._lock:
+            self._closing = True
         for run in self.under_way():
             run.cancel(PlaygroundEndedError())
 
     def close(self) -> None:
-        """Stops every run and waits until each has its row."""
+        """Stops every run, begins no other, and waits until each has its row."""
+        with self._lock:
+            self._closing = True
         runs = self.under_way()
         for run in runs:
             run.cancel()
@@ -173,3 +192,7 @@ class Runner:
         )
         if record.tokens_source == "usage" and record.output_tokens and not completion.reasoning:
             self.estimator.learn(request.model_id, completion.text, record.output_tokens)
+
+
+def _key(run: Run) -> tuple[str, str | None]:
+    return run.request.model_id, run.origin.region

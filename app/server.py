@@ -41,10 +41,10 @@ CALLS_PER_MINUTE = 600
 
 
 def build_app(
-    services: Services, *, hosts: frozenset[str] = LOOPBACK, keys: Keys | None = None, port: int = 0
+    services: Services, *, hosts: frozenset[str] = LOOPBACK, keys: Keys | None = None, at: str = ""
 ) -> ASGIApp:
     """The whole application. `hosts` are the names that it answers to; with `keys` it answers nobody without one.
-    `port` is where it can be called from this machine, for Gradio's MCP server, which does so itself."""
+    `at` is the host and port by which it can be called from this machine: Gradio's MCP server does so itself."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +72,7 @@ def build_app(
     page.has_launched = True
     if keys is not None and page.mcp_server_obj is not None:
         keys, own = keys.with_own()
-        page.mcp_server_obj._local_url = f"http://:{own}@127.0.0.1:{port}"
+        page.mcp_server_obj._local_url = f"http://:{own}@{at}"
     return Guard(app, hosts=hosts, keys=keys, limit=RateLimit(CALLS_PER_MINUTE))
 
 
@@ -103,13 +103,13 @@ def serve(settings: Settings) -> int:
         return 1
     host, port = listener.getsockname()[:2]
     config = uvicorn.Config(
-        build_app(services, hosts=_names(settings.host), keys=keys, port=port),
+        build_app(services, hosts=_names(settings.host), keys=keys, at=f"{_reached_at(host)}:{port}"),
         log_config=None,  # its own handlers would write past ours
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=3,
     )
-    url = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
+    url = f"http://{_bracketed(host)}:{port}"
     status = services.backends.status
     where = f"AWS, {status.region}" if status.backend == "aws" else "this machine"
     sys.stdout.write(f"Streaming playground: {url}\nAnswers come from {where} ({status.reason}).\n")
@@ -123,6 +123,15 @@ def serve(settings: Settings) -> int:
     gc.freeze()
     _Server(config, services).run(sockets=[listener])
     return 0
+
+
+def _reached_at(host: str) -> str:
+    """The address by which this machine reaches itself."""
+    return _bracketed({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host))
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _keys(settings: Settings) -> Keys | None:

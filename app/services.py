@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from app.comparisons import Comparisons
@@ -77,10 +78,11 @@ def open_services(settings: Settings) -> Services:
 
 
 def close_services(services: Services) -> None:
-    """Stops the experiment and the runs, then what they need."""
-    services.experiments.close()
-    services.runner.close()
-    services.backends.close()
-    services.run_log.close()
-    if services.tracing is not None:
-        services.tracing.close()
+    """Stops the experiment and the runs, then what they need; each of them, whatever the others raise."""
+    with ExitStack() as last:
+        if services.tracing is not None:
+            last.callback(services.tracing.close)
+        last.callback(services.run_log.close)
+        last.callback(services.backends.close)
+        last.callback(services.runner.close)
+        last.callback(services.experiments.close)

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from metrics.database import Database, translate_errors
 from metrics.record import BULKY, COLUMNS, RunRecord, plain
-from metrics.run_table import open_runs
+from metrics.run_table import open_runs, runs
 
 SILENT_AFTER_S = 60.0
 """A process on another machine that has not been heard of for so long is taken for dead."""
@@ -42,12 +42,17 @@ class OpenRuns:
         """Writes how far these runs are, as the rows that they would have if nothing more came; without chunk times,
         which are many. All runs of the writer count as seen."""
         writer, now_s = writer or this_process(), datetime.now(UTC).timestamp() if now_s is None else now_s
+        kept: list[str] = []
         with translate_errors("written"), self._database.writing() as connection:
             for record in records:
                 values = {"writer": writer, "seen_at": now_s, "record": _packed(record)}
                 known = sa.update(open_runs).where(open_runs.c.run_id == record.run_id).values(values)
                 if not connection.execute(known).rowcount:
                     connection.execute(sa.insert(open_runs).values(run_id=record.run_id, **values))
+                kept.append(record.run_id)
+            # One that ended while this was on its way has its row by now.
+            written = sa.select(runs.c.run_id).where(runs.c.run_id.in_(kept))
+            connection.execute(sa.delete(open_runs).where(open_runs.c.run_id.in_(written)))
             connection.execute(sa.update(open_runs).where(open_runs.c.writer == writer).values(seen_at=now_s))
 
     def left_behind(self, *, now_s: float | None = None) -> list[Mapping[str, Any]]:

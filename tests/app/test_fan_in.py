@@ -219,3 +219,23 @@ def test_there_are_one_to_six_lanes(runner: Runner) -> None:
     for count in (0, 7):
         with pytest.raises(ValueError, match="1 to 6"):
             FanIn(runner, [entry()] * count)
+
+
+def test_a_shutdown_begins_no_other_lane(runner: Runner, run_log: RunLog) -> None:
+    runs = started(runner, *[entry(SLOW)] * 3, in_turn=True)
+    until(lambda: len(runner.under_way()) == 1)
+    runner.cut_all()
+    runner.close()
+    shown = ended(runs)
+    assert [update.state for update in shown if update] == ["failed"] * 3
+    assert [row.status for row in run_log.recent()] == ["interrupted"]
+
+
+def test_only_the_first_of_several_in_turn_is_cold(runner: Runner, run_log: RunLog) -> None:
+    ended(started(runner, *[entry()] * 3, in_turn=True))
+    assert ["cold" in row.flags for row in reversed(run_log.recent())] == [True, False, False]
+
+
+def test_all_that_go_together_are_cold(runner: Runner, run_log: RunLog) -> None:
+    ended(started(runner, *[entry()] * 2))
+    assert ["cold" in row.flags for row in run_log.recent()] == [True, True]

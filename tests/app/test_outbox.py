@@ -49,3 +49,11 @@ def test_what_can_no_longer_be_kept_is_said_to_be_lost(log: RunLog) -> None:
     told = outbox.send(record("first", response="x" * 2_000_000))
     assert told is not None
     assert "lost" in told
+
+
+def test_a_row_that_no_database_takes_holds_no_other_up(log: RunLog) -> None:
+    outbox = Outbox(log)
+    assert outbox.send(record("never", input_tokens=2**70)) is not None
+    assert outbox.send(record("fine")) is None
+    assert [row.run_id for row in log.recent()] == ["fine"]
+    assert len(outbox) == 1
