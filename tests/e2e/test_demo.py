@@ -131,7 +131,7 @@ def test_its_policy_allows_only_its_own_files(page: Page, here: Playground) -> N
     policy = answer.headers["content-security-policy"]
     assert "'none'" in policy
     assert "unsafe" not in policy
-    page.wait_for_function("document.querySelectorAll('#model option').length > 1")
+    page.locator("#model option").nth(1).wait_for(state="attached")
     assert complaints == []
 
 
