@@ -20,7 +20,6 @@ import json
 import logging
 import os
 import random
-import re
 import resource
 import sys
 import tempfile
@@ -36,90 +35,16 @@ import httpx
 
 from app.api import build_api
 from app.services import Services, make_services
+from benchmarks.chaos import Chaos, words
 from metrics.run_log import RunLog
 from providers.connect import Backends
-from providers.local.event_stream import exception_frame
 from tests.app.conftest import served
-from tests.wire import Connection, WireServer, failure, hang_up, reset, stop_frames, stream, text_frames, wire_server
+from tests.wire import WireServer, wire_server
 
 CONTINUES = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 BEGINS_AGAIN = "qwen.qwen3-32b-v1:0"
 LEAVES = 0.05
 LOSES_CONNECTION = 0.25
-FAULTY = 0.35
-NAMES = ("modelStreamErrorException", "throttlingException", "internalServerException", "serviceUnavailableException")
-
-
-def words(number: int) -> list[str]:
-    """The pieces of the answer to question `number`: no two the same, so that order and doubles are seen."""
-    return [f"{number}.{place} " for place in range(20 + number * 7 % 60)]
-
-
-class Chaos:
-    """One reply for every request, broken or not."""
-
-    def __init__(self, seed: int) -> None:
-        self._rng = random.Random(seed)
-        self._lock = threading.Lock()
-        self.made: Counter[str] = Counter()
-
-    def __call__(self, to: Connection) -> None:
-        """Answers one request."""
-        messages = to.asked.body["messages"]
-        said = messages[-1]["content"][0]["text"] if messages[-1]["role"] == "assistant" else ""
-        asked = next(turn for turn in reversed(messages) if turn["role"] == "user")["content"][0]["text"]
-        rest = "".join(words(int(asked.split()[-1])))[len(said) :]
-        pieces = re.findall(r"\s*\S+\s*", rest) or [rest]
-        with self._lock:
-            fault = self._rng.choice(FAULTS) if self._rng.random() < FAULTY else "none"
-            after = self._rng.randrange(len(pieces) + 1)
-            self.made[fault] += 1
-        _play(to, fault, pieces, after)
-
-
-FAULTS = ("throttled", "unavailable", "hang up", "reset", "exception", "checksum", "no marker", "slow", "gone at once")
-
-
-def _play(to: Connection, fault: str, pieces: list[str], after: int) -> None:
-    some = text_frames(*pieces[:after])
-    match fault:
-        case "throttled":
-            failure("429 Too Many Requests", "ThrottlingException", "Slow down", {"Retry-After": "0.1"})(to)
-        case "unavailable":
-            failure("503 Service Unavailable", "ServiceUnavailableException", "Busy", {"Retry-After": "0.1"})(to)
-        case "gone at once":
-            hang_up(to)
-        case "hang up":
-            stream(some, hang_up)(to)
-        case "reset":
-            stream(some, reset)(to)
-        case "exception":
-            stream([*some, exception_frame(NAMES[after % len(NAMES)], "It broke")])(to)
-        case "checksum":
-            broken = bytearray(text_frames("x")[1])
-            broken[-1] ^= 0xFF
-            stream([*some, bytes(broken)], hang_up)(to)
-        case "no marker":
-            stream(some)(to)
-        case _:
-            _whole(to, pieces, wait_s=0.3 if fault == "slow" else 0.0)
-
-
-def _whole(to: Connection, pieces: list[str], wait_s: float) -> None:
-    start, *deltas = text_frames(*pieces)
-    time.sleep(wait_s)
-
-    def paced() -> Iterator[bytes]:
-        yield start
-        for frame in deltas:
-            time.sleep(0.002)
-            yield frame
-        yield from stop_frames()
-
-    to.head("200 OK", {"Content-Type": "application/vnd.amazon.eventstream", "Transfer-Encoding": "chunked"})
-    for frame in paced():
-        to.chunk(frame)
-    to.end()
 
 
 # --- the clients ------------------------------------------------------------------------------------------------------
@@ -278,11 +203,8 @@ def _client(url: str, tally: Tally, rng: random.Random, until: float) -> None:
 def soak(server: WireServer, services: Services, given: argparse.Namespace) -> tuple[Tally, list[str]]:
     """Asks for the time that was given; what was seen, and what is wrong about it."""
     tally = Tally()
+    before = resources(services.run_log)
     with served(build_api(services)) as url:
-        ask(url + "/api/generate", warm := Seen(tally.draw()), random.Random(0))
-        tally.add(warm)
-        time.sleep(1.0)
-        before = resources(services.run_log)
         until = time.monotonic() + 60 * given.minutes
         rngs = [random.Random(given.seed * 1000 + number) for number in range(given.clients)]
         clients = [threading.Thread(target=_client, args=(url + "/api/generate", tally, rng, until)) for rng in rngs]
@@ -291,9 +213,9 @@ def soak(server: WireServer, services: Services, given: argparse.Namespace) -> t
         for client in clients:
             client.join()
         services.runner.close()
-        aws: Any = services.backends.aws()
-        aws._client.close()  # boto3 keeps its connections to use them again: what is left now is left behind
-        after = settled(before, services.run_log)
+    aws: Any = services.backends.aws()
+    aws._client.close()  # boto3 keeps its connections to use them again: what is left now is left behind
+    after = settled(before, services.run_log)
     problems = judge(tally, services.run_log)
     if more(after, before):
         names = sorted(thread.name for thread in threading.enumerate())
