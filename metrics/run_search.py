@@ -3,12 +3,16 @@
 A scan of every prompt and answer with LIKE took 0.3 s of 50,000 rows on SQLite and 0.5 s on PostgreSQL (measured
 2026-11, 2 cores), and grows with the log. So every run's words stand in an index of their own: FTS5 on SQLite, a
 `tsvector` under GIN on PostgreSQL. Both get the same words from here and cut nothing up themselves, so that both find
-the same runs.
+the same runs, with one exception below.
 
 What is typed is read as terms with spaces between; a run fits when it has all of them, each as the beginning of a word
 or, for `nova-lite` and 東京, of words that follow each other. A single letter stands for itself. Capitals and accents
-make no difference. Scripts without spaces count every letter as a word. Of an answer the first 200,000 characters are
-searched.
+make no difference. Scripts without spaces count every letter as a word. Of a prompt and of an answer the first 100,000
+characters each are searched.
+
+PostgreSQL knows the places of a run's first 16,383 words alone, and of each word the first 256 (its manual, chapter
+Full Text Search, Limitations; measured with PostgreSQL 18, 2026-11). Words that follow each other are not found there
+beyond that, by either count; a single word is found wherever it stands.
 """
 
 from __future__ import annotations
@@ -20,8 +24,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-INDEXED_CHARS = 200_000
-"""PostgreSQL holds at most 1 MB of words of one row."""
+INDEXED_CHARS = 100_000
+"""Of each text. PostgreSQL holds at most 1 MB of words of one row and refuses the row otherwise; a letter takes up to 4
+bytes."""
+PLACES = 16_383
+"""PostgreSQL would give every later word this place, and take it for the follower of the word before."""
 WORD_CHARS = 64
 TABLE = {
     "sqlite": ("CREATE VIRTUAL TABLE run_search USING fts5(words, content='', columnsize=0)",),
@@ -41,23 +48,25 @@ _WORD = re.compile(rf"[{_SPACELESS}\U00020000-\U0003ffff]|[^\W_{_SPACELESS}\U000
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in the order in which they stand, folded: letters and digits only."""
+    """The words of the beginning of a text in the order in which they stand, folded: letters and digits only."""
+    text = text[:INDEXED_CHARS]
     if not text.isascii():
         apart = unicodedata.normalize("NFKD", text)
         text = unicodedata.normalize("NFC", "".join(c for c in apart if unicodedata.category(c) != "Mn"))
-    return _WORD.findall(text.casefold())
+    return _WORD.findall(text.casefold()[:INDEXED_CHARS])  # folding makes up to 18 letters of one
 
 
 def index_run(connection: sa.Connection, row_id: int, run: Mapping[str, Any]) -> None:
     """Makes a run findable by model, prompt and answer; `run` is by attributes of the record."""
-    found = words("\n".join((run["request_model"], run["prompt"], run["response"]))[:INDEXED_CHARS])
+    found = [word for text in ("request_model", "prompt", "response") for word in words(run[text])]
     if connection.dialect.name == "sqlite":
         insert = sa.text("INSERT INTO run_search (rowid, words) VALUES (:id, :words)")
         connection.execute(insert, {"id": row_id, "words": " ".join(found)})
     else:
         insert = sa.text("INSERT INTO run_search (id, words) VALUES (:id, CAST(:words AS tsvector))")
-        numbered = " ".join(f"'{word}':{place}" for place, word in enumerate(found, start=1))
-        connection.execute(insert, {"id": row_id, "words": numbered})
+        placed = [f"'{word}':{place}" for place, word in enumerate(found[:PLACES], start=1)]
+        placed += [f"'{word}'" for word in found[PLACES:]]
+        connection.execute(insert, {"id": row_id, "words": " ".join(placed)})
 
 
 def has_words(row_id: sa.ColumnElement[Any], text: str, dialect: str) -> sa.ColumnElement[bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metrics.run_log import Order, RunFilter, RunLog
-from metrics.run_search import WORD_CHARS, words
+from metrics.run_search import PLACES, WORD_CHARS, words
 from tests.metrics.records import record
 
 
@@ -69,12 +69,32 @@ def test_what_is_typed_finds(full: RunLog, typed: str, found: list[str]) -> None
     assert (sorted(str(row["bench.run_id"]) for row in page.rows), page.total) == (found, len(found))
 
 
-def test_enormous_answers_are_kept_and_found_by_their_beginning(log: RunLog) -> None:
-    log.add(record("many words", response=" ".join(f"word{n}" for n in range(150_000))))
+def test_enormous_texts_are_kept_and_found_by_the_beginning_of_each(log: RunLog) -> None:
+    many = [" ".join(f"{name}{n}" for n in range(50_000)) for name in ("ask", "answer")]
+    log.add(record("many words", prompt=many[0], response=many[1]))
     log.add(record("one word", response="0123456789abcdef" * 20_000))
-    assert log.page(RunFilter(text="word7"), Order()).total == 1
-    assert log.page(RunFilter(text="word149999"), Order()).total == 0
-    assert log.count() == 2
+    log.add(record("four bytes a letter", prompt="𓀀" * 150_000, response="𠀀" * 150_000))
+    log.add(record("letters that fold to many", prompt="ﷺ" * 50_000, response="㌀" * 50_000))
+    for term, total in {"ask7": 1, "answer7": 1, "ask49999": 0, "answer49999": 0, "𠀀": 1}.items():
+        assert log.page(RunFilter(text=term), Order()).total == total
+    assert log.count() == 4
+
+
+def test_postgresql_loses_the_places_of_late_words_but_not_the_words(log: RunLog) -> None:
+    before = " ".join(f"x{n % 999}" for n in range(PLACES - 2))  # with the model's name one word less than has places
+    log.add(record("late", request_model="m", response=f"{before} last-placed"))
+    log.add(record("often", request_model="m", response=f"{'的' * 256}確的"))
+    everywhere = int(log._database.engine.dialect.name == "sqlite")
+    found = {"last": 1, "placed": 1, f"x{(PLACES - 3) % 999}-last": 1, "last-placed": everywhere}
+    found |= {"的": 1, "的確": 1, "確的": everywhere}
+    assert {term: log.page(RunFilter(text=term), Order()).total for term in found} == found
+
+
+def test_a_late_word_follows_only_the_one_before_it(log: RunLog) -> None:
+    before = " ".join(f"x{n % 999}" for n in range(PLACES - 3))
+    log.add(record(request_model="m", response=f"{before} edge one two"))
+    assert log.page(RunFilter(text="edge-one"), Order()).total == 1
+    assert log.page(RunFilter(text="edge-two"), Order()).total == 0
 
 
 def test_long_questions_are_no_fault(log: RunLog) -> None:
