@@ -9,6 +9,7 @@ from typing import Literal
 from app.records import Ending
 from metrics.progress import LengthHistory, ProgressEstimate, ProgressEstimator
 from metrics.record import Mode, RunRecord, RunStatus
+from metrics.stalls import LATEST_S
 from metrics.token_rate import RateStatus, TokenRateMonitor
 from metrics.tokens import TextMeter, TokenEstimator
 from providers.errors import ProviderError
@@ -17,7 +18,7 @@ from providers.types import GenerationRequest, RetryScheduled, StopReason
 State = Literal["waiting", "retrying", "thinking", "streaming", "stalled", "done", "stopped", "failed"]
 ENDED: frozenset[State] = frozenset({"done", "stopped", "failed"})
 
-STALLED_AFTER_S = 3.0
+STALLED_AFTER_S = LATEST_S
 NS_PER_S = 1e9
 
 
@@ -131,8 +132,15 @@ class LiveFigures:
     """
 
     def __init__(
-        self, request: GenerationRequest, mode: Mode, estimator: TokenEstimator, history: LengthHistory
+        self,
+        request: GenerationRequest,
+        mode: Mode,
+        estimator: TokenEstimator,
+        history: LengthHistory,
+        *,
+        stalled_after_s: float = STALLED_AFTER_S,
     ) -> None:
+        self.stalled_after_s = stalled_after_s
         self._request = request
         self._estimator = estimator
         self._fit = history.fit(request.model_id, mode, request.system)

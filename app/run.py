@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from app.listeners import Listeners
-from app.live import NS_PER_S, STALLED_AFTER_S, LiveFigures, RunFailure, RunUpdate, State, concluded
+from app.live import NS_PER_S, LiveFigures, RunFailure, RunUpdate, State, concluded
 from app.records import Ending, Origin, RunLabels
 from metrics.record import RunRecord, RunStatus
 from metrics.timing import Kind
@@ -196,7 +196,7 @@ class Run:
             return "retrying"
         if silence_s is None or self.labels.mode == "sync":
             return "waiting"
-        if silence_s > STALLED_AFTER_S:
+        if silence_s > self._live.stalled_after_s:
             return "stalled"
         return "streaming" if self.pieces else "thinking"
 

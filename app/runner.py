@@ -15,6 +15,7 @@ from app.records import Ending, Origin, RunLabels, make_record
 from app.run import Run
 from metrics.progress import LengthHistory
 from metrics.record import RunRecord
+from metrics.stalls import StallHistory
 from metrics.tokens import TokenEstimator
 from providers.errors import ProviderError
 from providers.model_ids import parse_model_id
@@ -37,7 +38,7 @@ class Runner:
     """Starts runs and takes their endings. One object serves the whole process; threads may share it.
 
     `providers` finds the provider of a model; `providers.connect.Backends` does.
-    `estimator` and `history` learn from every completed run. `policy` says how a run tries again. `observe` is told
+    `estimator`, `history` and `stalls` learn from every completed run. `policy` says how a run tries again. `observe` is told
     every row, and why it could not be written, if so. `max_runs` may be under way at once.
     A `journal` keeps runs that have not ended.
     """
@@ -68,6 +69,7 @@ class Runner:
         self.now_ns = clock_ns
         self.estimator = estimator or TokenEstimator()
         self.history = history or LengthHistory()
+        self.stalls = StallHistory()
 
     def start(self, request: GenerationRequest, labels: RunLabels, *, policy: RetryPolicy | None = None) -> Run:
         """Sends `request` on its way and returns at once. Raises as `prepare` does; then nothing was sent and no row
@@ -99,7 +101,13 @@ class Runner:
         providers = providers or self._providers
         provider = providers.provider_for(request.model_id)
         call = provider.prepare(request, stream=labels.mode == "stream")
-        live = LiveFigures(request, labels.mode, self.estimator, self.history)
+        live = LiveFigures(
+            request,
+            labels.mode,
+            self.estimator,
+            self.history,
+            stalled_after_s=self.stalls.limit_s(request.model_id),
+        )
         policy = policy or self._policy
         origin = self._origin(providers.status_of(request.model_id), request.model_id)
         return Run(self, RetryingProvider(provider, policy), call, labels, origin, live, policy.attempts)
@@ -190,6 +198,8 @@ class Runner:
             len(completion.text),
             capped=completion.stop_reason is StopReason.MAX_TOKENS,
         )
+        if record.inter_chunk_max_s is not None:
+            self.stalls.add(request.model_id, record.inter_chunk_max_s)
         if record.tokens_source == "usage" and record.output_tokens and not completion.reasoning:
             self.estimator.learn(request.model_id, completion.text, record.output_tokens)
 

@@ -74,6 +74,8 @@ def open_services(settings: Settings) -> Services:
     runner.estimator.restore(run_log.token_counts())
     for model_id, mode, system, chars, capped in run_log.finished_lengths():
         runner.history.add(model_id, mode, system, chars, capped=capped)
+    for model_id, longest_s in run_log.longest_silences():
+        runner.stalls.add(model_id, longest_s)
     return services
 
 

@@ -172,6 +172,14 @@ class RunLog:
         rows = self._rows(query.where(c.status == "completed").order_by(c.id.desc()).limit(limit))
         return [(model, mode, system, chars, "truncated" in flags) for model, mode, system, chars, flags in rows[::-1]]
 
+    def longest_silences(self, limit: int = 1000) -> list[tuple[str, float]]:
+        """Completed streams, oldest first, as `StallHistory.add` takes them: model id, longest gap in seconds."""
+        c = runs.c
+        query = sa.select(c.request_model, c.inter_chunk_max_s).where(
+            c.status == "completed", c.inter_chunk_max_s.is_not(None), c.resends == 0
+        )
+        return [(model, longest_s) for model, longest_s in self._rows(query.order_by(c.id.desc()).limit(limit))[::-1]]
+
     def token_counts(self, limit: int = 1000) -> list[tuple[str, TextSize, int]]:
         """Clean runs with reported usage, oldest first, as `TokenEstimator.restore` takes them."""
         c = runs.c

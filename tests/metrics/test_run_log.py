@@ -254,3 +254,14 @@ def test_a_broken_log_is_told_when_reading(new_url: str) -> None:
         execute(new_url, "DROP TABLE runs")
         with pytest.raises(RunLogError, match=r"could not be read: (no such table|relation)"):
             log.recent()
+
+
+def test_the_longest_silences_are_those_of_whole_streams(log: RunLog) -> None:
+    log.add(record("first", inter_chunk_max_s=0.2))
+    log.add(record("cut", status="interrupted", inter_chunk_max_s=9.0))
+    log.add(record("again", resends=1, inter_chunk_max_s=8.0))
+    log.add(record("complete", mode="sync"))
+    log.add(record("last", inter_chunk_max_s=0.3))
+    model = record("any").request_model
+    assert log.longest_silences() == [(model, 0.2), (model, 0.3)]
+    assert log.longest_silences(limit=1) == [(model, 0.3)]
