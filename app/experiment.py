@@ -26,6 +26,7 @@ from app.journal import PlaygroundEndedError
 from app.live import RunUpdate
 from app.records import RunLabels
 from app.run import Run
+from app.runner import BusyError
 from app.services import Services
 from metrics.experiment_log import StoredExperiment
 from metrics.pricing import price
@@ -90,10 +91,12 @@ class Experiment:
         return most_of(self._calls, self._meter)
 
     def begin(self) -> None:
-        """Starts the thread. Once."""
+        """Starts the thread, and waits for nothing else. Once. Raises `BusyError` where no thread can be had."""
         self._began_s = self._clock()
-        self._save()
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise BusyError(f"The experiment could not start ({error}). Try again in a few seconds.") from error
 
     def cancel(self) -> None:
         """Stops after closing the call under way; what is done stays, an unfinished pair is void. Safe to repeat."""
@@ -175,6 +178,7 @@ class Experiment:
 
     def _work(self) -> None:
         try:
+            self._save()
             state = self._make_calls()
         except (errors.ProviderError, ValueError) as error:  # refused at this moment: the runs until then stand
             state, self._problem = "failed", str(error)

@@ -27,12 +27,13 @@ class Experiments:
             return self._current
 
     def begin(self, experiment: Experiment) -> None:
-        """Starts it. Raises `ExperimentBusy` while another one runs; then nothing is sent."""
+        """Starts it. Raises `ExperimentBusy` while another one runs, and what `Experiment.begin` raises; then nothing
+        is sent, and the one before stays the last."""
         with self._lock:
             if self._current is not None and not self._current.snapshot().ended:
                 raise ExperimentBusy("An experiment is running already. Wait for its end, or stop it first.")
-            self._current = experiment
             experiment.begin()
+            self._current = experiment
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Stops what is running and waits until it is written."""

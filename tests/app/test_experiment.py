@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from app.experiment import Experiment
 from app.experiment_plan import plan
 from app.experiments import ExperimentBusy
-from app.runner import Runner
+from app.runner import BusyError, Runner
 from app.services import make_services
 from metrics.pricing import Price
 from metrics.run_log import RunLog
@@ -147,6 +148,54 @@ def test_only_one_runs_at_a_time(wire: WireServer, run_log: RunLog) -> None:
     wire.reply_with(answers())
     second = ran(services, settings(pairs=1))
     assert services.experiments.current is second
+
+
+class Threadless(Experiment):
+    """One for which no thread is to be had."""
+
+    def begin(self) -> None:
+        raise BusyError("The experiment could not start.")
+
+
+def test_one_that_cannot_start_does_not_stand_in_the_way(wire: WireServer, run_log: RunLog) -> None:
+    wire.reply_with(answers())
+    services = services_on(wire, run_log)
+    with pytest.raises(BusyError):
+        services.experiments.begin(Threadless(services, settings()))
+    assert services.experiments.current is None
+    experiment = ran(services, settings(pairs=1))
+    assert experiment.snapshot().state == "done"
+    with pytest.raises(BusyError, match="Try again"):
+        services.experiments.begin(experiment)  # a thread starts but once
+
+
+class SlowLog:
+    """A log that keeps an experiment only when it is allowed to."""
+
+    def __init__(self, run_log: RunLog, allowed: threading.Event) -> None:
+        self._run_log = run_log
+        self._allowed = allowed
+
+    def save_experiment(self, stored: Any) -> None:
+        assert self._allowed.wait(10)
+        self._run_log.save_experiment(stored)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._run_log, name)
+
+
+def test_a_slow_log_holds_up_nobody_who_begins_or_looks(wire: WireServer, run_log: RunLog) -> None:
+    wire.reply_with(answers())
+    services, allowed = services_on(wire, run_log), threading.Event()
+    slow: Any = SlowLog(run_log, allowed)
+    experiment = Experiment(replace(services, run_log=slow), settings(pairs=1))
+    services.experiments.begin(experiment)
+    assert services.experiments.current is experiment
+    assert experiment.snapshot().state == "running"
+    assert wire.asked == [], "it is in the log before it costs anything"
+    allowed.set()
+    experiment.join(10)
+    assert experiment.snapshot().state == "done"
 
 
 def test_it_ends_early_when_the_interval_is_narrow(wire: WireServer, run_log: RunLog) -> None:
