@@ -38,9 +38,9 @@ class Runner:
     """Starts runs and takes their endings. One object serves the whole process; threads may share it.
 
     `providers` finds the provider of a model; `providers.connect.Backends` does.
-    `estimator`, `history` and `stalls` learn from every completed run. `policy` says how a run tries again. `observe` is told
-    every row, and why it could not be written, if so. `max_runs` may be under way at once.
-    A `journal` keeps runs that have not ended.
+    `estimator`, `history` and `stalls` learn from every completed run. `policy` says how a run tries again. `observe`
+    is told every row, and why it could not be written, if so. `max_runs` may be under way at once. A `journal` keeps
+    runs that have not ended.
     """
 
     def __init__(
