@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from app import result_file
 from app.expectation import Expectation, read_expectation
 from app.experiment import Experiment
 from app.experiment_plan import ExperimentSettings
@@ -24,7 +25,8 @@ from app.services import Services, close_services, open_services
 from app.settings import ExperimentOptions, Settings
 from metrics.record import RunRecord
 from metrics.run_log import RunLogError
-from providers.errors import ConfigurationError, InvalidValueError, ProviderError
+from providers.errors import ConfigurationError, InvalidValueError, ProviderError, UnknownModelError
+from providers.validation import clean_text
 
 DONE, FAILED, BAD_ARGUMENTS, MISSED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -46,6 +48,8 @@ def experiment(settings: Settings) -> int:
         return _Command(services, options, prompts, expected).run()
     except InvalidValueError as error:
         return _fail(BAD_ARGUMENTS, str(error))
+    except UnknownModelError as error:
+        return _fail(BAD_ARGUMENTS, f"{error} `playground.py models` lists what can be chosen.")
     except ProviderError as error:
         return _fail(FAILED, str(error))
     finally:
@@ -72,9 +76,11 @@ def _check_target(path: str | None) -> None:
     """Before money is spent: whether the result can be written where it is wanted."""
     if path is None or path == "-":
         return
-    target = Path(path)
-    if target.is_dir() or not target.parent.is_dir():
-        raise ValueError(f"{path} cannot be written: name a file in a folder that exists.")
+    try:
+        result_file.check(Path(path))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"{path} cannot be written ({reason}): name a file in a folder that exists.") from error
 
 
 def _fail(status: int, sentence: str) -> int:
@@ -101,6 +107,8 @@ class _Command:
         with self._ctrl_c_stops():
             self._services.experiments.begin(self._experiment)
             for update in self._experiment:
+                if self._interrupted:
+                    self._experiment.cancel()
                 self._progress(update)
             self._experiment.join()
         return self._report(self._experiment.snapshot())
@@ -125,12 +133,15 @@ class _Command:
 
     @contextlib.contextmanager
     def _ctrl_c_stops(self) -> Iterator[None]:
-        """The first Ctrl-C stops the experiment and keeps what is done; the second one ends the program."""
+        """The first Ctrl-C stops the experiment and keeps what is done; the second one ends the program.
+
+        The handler only leaves word: it may interrupt this thread while it holds the lock that stopping needs. The
+        loop looks four times a second.
+        """
 
         def stop(*_: Any) -> None:
             self._interrupted = True
             signal.signal(signal.SIGINT, before)
-            self._experiment.cancel()
 
         before = signal.signal(signal.SIGINT, stop)
         try:
@@ -183,12 +194,12 @@ class _Command:
         out = sys.stderr if path == "-" else sys.stdout
         if update.problem:
             self._say(update.problem)
+        written = path is None or self._write(path, document(settings_of(update), records))
         if records:
             _put(out, _summary(settings_of(update), records))
         missed = self._missed(records)
         for words in missed:
             self._say(words)
-        written = path is None or self._write(path, document(settings_of(update), records))
         if self._interrupted:
             return INTERRUPTED
         if update.state == "failed" or not written or not _measured(records):
@@ -203,12 +214,13 @@ class _Command:
     def _write(self, path: str, found: dict[str, Any]) -> bool:
         text = json.dumps(found, ensure_ascii=False, indent=None if path == "-" else 1)
         if path == "-":
-            _put(sys.stdout, text)
+            _put(sys.stdout, clean_text(text))
             return True
         try:
-            Path(path).write_text(text + "\n", "utf-8")
-        except OSError as error:
-            self._say(f"{path} cannot be written: {error.strerror}. The rows are in the run log.")
+            result_file.write(Path(path), text + "\n")
+        except (OSError, UnicodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+            self._say(f"{path} cannot be written: {reason}. The rows are in the run log.")
             return False
         return True
 

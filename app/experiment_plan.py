@@ -107,7 +107,8 @@ def checked(settings: ExperimentSettings) -> ExperimentSettings:
     if settings.narrower_than is not None and not 0.0 < settings.narrower_than <= 1.0:
         raise InvalidValueError("The interval to end at must be from 0 to 100 %, and above 0.", field="narrower_than")
     values = {name: getattr(settings, name) for name in settings.__slots__}
-    system = settings.system if settings.system and not is_blank(settings.system) else None
+    system: str | None = clean_text(settings.system or "")
+    system = system if system and not is_blank(system) else None
     return ExperimentSettings(**(values | {"models": models, "prompts": prompts, "system": system}))
 
 
@@ -221,7 +222,11 @@ def _known(model_id: str) -> tuple[Capabilities, Api]:
     """A vendor that nobody here knows is asked over Converse, which needs no knowledge of it, as in the chat."""
     try:
         return resolve(model_id).capabilities, "auto"
-    except UnknownModelError:
-        if "." in model_id and not parse_model_id(model_id).opaque:
+    except UnknownModelError as error:
+        model = parse_model_id(model_id)
+        if "." in model_id and not model.opaque:
             return resolve(model_id, api="converse").capabilities, "converse"
-        raise
+        raise UnknownModelError(
+            f"No family is known for {model.raw}, and it does not name its vendor. Give a full model id, such as "
+            "us.amazon.nova-micro-v1:0, or an ARN."
+        ) from error

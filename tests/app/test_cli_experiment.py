@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from app.cli_experiment import experiment
+from app.cli_experiment import INTERRUPTED, _Command, experiment
 from app.settings import parse
 from metrics.record import BULKY, COLUMNS
 from metrics.run_log import RunLog
-from tests.app.experiments import MODEL, answers
+from tests.app.experiments import MODEL, answers, in_turn, services_on
 from tests.patience import until
 from tests.test_playground import ROOT, environment
 from tests.wire import WireServer, failure, silence, text_frames
@@ -112,6 +112,9 @@ def test_an_expectation_that_is_missed_ends_with_3(wire: WireServer, tmp_path: P
         ("--prompt", "Why?", "--expect", "nonsense"),
         ("--prompt", "Why?", "--expect", "loudness.stream.p50<1"),
         ("--prompt", "Why?", "--json", "no/such/folder/out.json"),
+        ("--prompt", "Why?", "--json", "/proc/foo.json"),
+        ("--prompt", "Why?", "--model", "nonsense"),
+        ("--prompt", "Why?", "--model", "stability.sd3-large-v1:0"),
         ("--prompt-file", "no-such-file"),
         ("--prompt", "Why?", "--model", "simulated.swift", "--temperature", "9"),
     ],
@@ -125,12 +128,48 @@ def test_wrong_arguments_end_with_2_and_ask_nothing(
     assert said.err.strip()
 
 
-@pytest.mark.parametrize("model", ["fragile", "us.amazon.nova-micro-v1:0"])
-def test_a_model_that_cannot_be_asked_ends_with_1(
-    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_model_that_nobody_knows_is_told_in_words_of_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    here(tmp_path / "runs.db", "--prompt", "Why?", "--model", "nonsense")
+    said = capsys.readouterr().err
+    assert "nonsense" in said
+    assert "playground.py models" in said
+    assert "family=" not in said
+
+
+def test_a_model_on_aws_without_an_account_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = "us.amazon.nova-micro-v1:0"
     assert here(tmp_path / "runs.db", "--prompt", "Why?", "--model", model) == 1
     assert model in capsys.readouterr().err
+
+
+def test_a_model_that_is_given_up_late_ends_with_1_and_keeps_its_pairs(wire: WireServer, tmp_path: Path) -> None:
+    wire.reply_with(in_turn(*[answers()] * 6, then=failure("403 Forbidden", "AccessDeniedException", "You may not")))
+    done = on_wire(wire, tmp_path / "runs.db")
+    assert done.returncode == 1
+    assert "given up after 2 failed calls" in done.stderr
+    assert "n = 2" in done.stdout
+
+
+def test_what_no_text_can_hold_does_not_lose_the_result(wire: WireServer, tmp_path: Path) -> None:
+    wire.reply_with(answers())
+    out = tmp_path / "out.json"
+    half = os.fsdecode(b"half \xed\xa0\xbd")
+    done = on_wire(wire, tmp_path / "runs.db", "--pairs", "1", "--system", half, "--json", str(out))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(out.read_text("utf-8"))["settings"]["system"].startswith("half \ufffd")
+    assert sorted(path.suffix for path in tmp_path.iterdir() if not path.name.startswith("runs.db")) == [".json"]
+
+
+def test_ctrl_c_may_come_while_a_lock_is_held(wire: WireServer, run_log: RunLog) -> None:
+    wire.reply_with(answers())
+    options = parse(["experiment", "--model", MODEL, "--prompt", "Why?"], {}).experiment
+    command = _Command(services_on(wire, run_log), options, ("Why?",), ())
+    with command._ctrl_c_stops(), command._experiment._lock:
+        signal.raise_signal(signal.SIGINT)
+    assert command.run() == INTERRUPTED
+    assert len(wire.asked) < 42
 
 
 def test_a_service_that_refuses_every_call_ends_with_1(wire: WireServer, tmp_path: Path) -> None:
