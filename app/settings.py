@@ -114,7 +114,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     _experiment(commands, shared, environment)
 
     models = commands.add_parser("models", parents=[shared], help="what can be chosen")
-    models.add_argument("--json", action="store_true", dest="as_json", help="one JSON object on standard output")
+    _switch(models, environment, "--json", default=False, dest="as_json", help="one JSON object on standard output")
 
     endpoint = commands.add_parser("endpoint", parents=[shared], help="only the local Bedrock-compatible endpoint")
     _add(endpoint, environment, "--port", type=_port, default=8100, help="port to listen on, 0 for any")
@@ -130,8 +130,8 @@ Expectations compare METRIC.MODE.STATISTIC with a number, times in seconds:
   --expect "time_to_visible.stream.p50<1.0" --expect "duration.sync.p90<=8"
 MODE is stream or sync; STATISTIC is p50, p90, p95, p99, mean, min, max or n. Each must hold for each model.
 
-Exit status: 0 done, 1 failed (nothing was measured), 2 wrong arguments, 3 an expectation was missed, 130 stopped with
-Ctrl-C; what was measured until then is kept and shown.
+Exit status: 0 done, 1 failed (nothing was measured, or every model was given up on the way), 2 wrong arguments, 3 an
+expectation was missed, 130 stopped with Ctrl-C; what was measured until then is kept and shown.
 
 Example:
   playground.py experiment --model us.amazon.nova-micro-v1:0 --prompt "Explain tides." --pairs 20 --json result.json
@@ -234,7 +234,7 @@ def _shared(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         shared,
         environment,
         "--silence-limit",
-        type=_amount,
+        type=_above_0,
         default=300.0,
         dest="silence_limit_s",
         metavar="S",
@@ -297,4 +297,11 @@ def _amount(text: str) -> float:
         raise argparse.ArgumentTypeError(f"must be a number; you gave {text!r}") from None
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"must be 0 or more; you gave {text}")
+    return value
+
+
+def _above_0(text: str) -> float:
+    value = _amount(text)
+    if not value:
+        raise argparse.ArgumentTypeError(f"must be more than 0; you gave {text}")
     return value

@@ -50,6 +50,10 @@ def test_the_environment_has_a_twin_of_every_option_and_the_command_line_wins() 
         (["--backend", "moon"], {}, "--backend"),
         ([], {"PLAYGROUND_PORT": "many"}, "--port"),
         ([], {"PLAYGROUND_BACKEND": "moon"}, "PLAYGROUND_BACKEND must be one of auto, aws, local"),
+        (["--silence-limit", "0"], {}, "--silence-limit: must be more than 0"),
+        (["--silence-limit", "-1"], {}, "--silence-limit"),
+        (["--silence-limit", "nan"], {}, "--silence-limit"),
+        ([], {"PLAYGROUND_SILENCE_LIMIT": "0"}, "--silence-limit"),
         (["dance"], {}, "dance"),
     ],
 )
@@ -61,3 +65,9 @@ def test_bad_ones_end_with_status_2(
     told = capsys.readouterr().err
     assert words in told
     assert stopped.value.code == 2
+
+
+def test_models_as_json_has_a_twin_too() -> None:
+    assert parse(["models"], {"PLAYGROUND_JSON": "1"}).as_json
+    assert not parse(["models", "--no-json"], {"PLAYGROUND_JSON": "1"}).as_json
+    assert not parse(["models"], {"PLAYGROUND_JSON": "result.json"}).as_json, "that is meant for an experiment"
