@@ -1,9 +1,9 @@
 """Search of the log by words: what is indexed of a run, and how a question becomes a condition.
 
 A scan of every prompt and answer with LIKE took 0.3 s of 50,000 rows on SQLite and 0.5 s on PostgreSQL (measured
-2026-11, 2 cores), and grows with the log. So every run's words stand in an index of their own: FTS5 on SQLite, a
-`tsvector` under GIN on PostgreSQL. Both get the same words from here and cut nothing up themselves, so that both find
-the same runs, with one exception below.
+2026-11, 2 cores), and grows with the log. So every run's words stand in an index of their own, which the migrations
+make: FTS5 on SQLite, a `tsvector` under GIN on PostgreSQL. Both get the same words from here and cut nothing up
+themselves, so that both find the same runs, with one exception below.
 
 What is typed is read as terms with spaces between; a run fits when it has all of them, each as the beginning of a word
 or, for `nova-lite` and 東京, of words that follow each other. A single letter stands for itself. Capitals and accents
@@ -30,18 +30,6 @@ bytes."""
 PLACES = 16_383
 """PostgreSQL would give every later word this place, and take it for the follower of the word before."""
 WORD_CHARS = 64
-TABLE = {
-    "sqlite": ("CREATE VIRTUAL TABLE run_search USING fts5(words, content='', columnsize=0)",),
-    "postgresql": (
-        "CREATE TABLE run_search (id BIGINT PRIMARY KEY, words TSVECTOR NOT NULL)",
-        "ALTER TABLE run_search ALTER COLUMN words SET STORAGE MAIN",
-    ),
-}
-"""How the table of words is made, by SQLAlchemy's names of the dialects. PostgreSQL keeps long values apart and does
-not reckon with reading them: it took the whole table to be small, and read all of it where the index had the answer
-(1.2 s instead of 0.1 s of 50,000 rows, PostgreSQL 18, 2026-11)."""
-POSTGRESQL_INDEX = "CREATE INDEX ix_run_search_words ON run_search USING gin (words)"
-"""Made after the rows that are there: it takes a third of the time."""
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Thai, Lao, Burmese, Khmer, kana and Han."""
 _WORD = re.compile(rf"[{_SPACELESS}\U00020000-\U0003ffff]|[^\W_{_SPACELESS}\U00020000-\U0003ffff]{{1,{WORD_CHARS}}}")

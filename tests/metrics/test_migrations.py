@@ -18,10 +18,9 @@ from alembic.script import ScriptDirectory
 
 from metrics import migrations
 from metrics.database import open_engine
-from metrics.record import COLUMNS, plain
 from metrics.run_log import RunFilter, RunLog, RunLogError
 from metrics.run_query import Order
-from metrics.run_table import metadata, runs
+from metrics.run_table import metadata
 from tests.metrics.records import record
 
 FOLDER = Path(migrations.__file__).parent
@@ -73,24 +72,80 @@ def test_a_database_with_tables_of_somebody_else(new_url: str) -> None:
         assert log.add(record())
 
 
-@pytest.mark.parametrize("version", ["0001", "0002"])
+OLD_ROW: dict[str, Any] = {
+    "bench.schema_version": "1",
+    "bench.run_id": "run-1",
+    "bench.experiment_id": "e",
+    "bench.status": "completed",
+    "bench.mode": "stream",
+    "bench.started_at": "2026-11-22T07:15:00.000000Z",
+    "bench.backend": "aws",
+    "bench.simulated": False,
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "aws.bedrock",
+    "gen_ai.request.model": "us.amazon.nova-lite-v1:0",
+    "gen_ai.request.stream": True,
+    "gen_ai.request.stop_sequences": [],
+    "bench.conversation": [],
+    "bench.prompt": "Why is the sea salty?",
+    "bench.response": "Élan, 東京タワー.",
+    "bench.reasoning": "",
+    "gen_ai.response.finish_reasons": ["end_turn"],
+    "bench.usage_raw": {},
+    "gen_ai.client.operation.duration": 1.5,
+    "http.request.resend_count": 0,
+    "bench.flags": ["cold"],
+    "bench.client": {},
+}
+"""What the first version wrote. It is not made from the record of today; the columns without a value are left out."""
+OLD_WORDS = {
+    "sqlite": "INSERT INTO run_search (rowid, words) SELECT id, 'sea' || (id - 1) || ' tokyo' FROM runs",
+    "postgresql": "INSERT INTO run_search SELECT id, CAST('sea' || (id - 1) || ':1 tokyo:2' AS tsvector) FROM runs",
+}
+"""What the third wrote beside it."""
+
+
+def insert_old_rows(connection: sa.Connection, version: str) -> None:
+    kinds = {name: sa.JSON() if isinstance(value, list | dict) else None for name, value in OLD_ROW.items()}
+    old_runs = sa.table("runs", *(sa.column(name, kind) for name, kind in kinds.items()))
+    for number in range(3):
+        own = {"bench.run_id": f"run-{number}", "bench.prompt": f"Why is the sea{number} salty?"}
+        connection.execute(sa.insert(old_runs).values(OLD_ROW | own))
+    if version >= "0003":
+        connection.exec_driver_sql(OLD_WORDS[connection.dialect.name])
+
+
+@pytest.mark.parametrize("version", ["0001", "0002", "0003"])
 def test_an_older_log_keeps_its_rows_and_learns_what_is_new(new_url: str, version: str) -> None:
     engine = open_engine(new_url)
     with engine.execution_options(writes=True).begin() as connection:
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(FOLDER))
         command.upgrade(config, version)
-        for number in range(3):
-            old = record(f"run-{number}", prompt=f"Why is the sea{number} salty?", experiment_id="e")
-            values = {attribute: plain(getattr(old, attribute)) for attribute in COLUMNS}
-            connection.execute(sa.insert(runs).values(values))
+        insert_old_rows(connection, version)
     engine.dispose()
     with RunLog(new_url) as log:
-        assert [found.run_id for found in log.of_experiment("e")] == ["run-0", "run-1", "run-2"]
+        kept = log.of_experiment("e")
+        assert [found.run_id for found in kept] == ["run-0", "run-1", "run-2"]
+        assert (kept[0].flags, kept[0].duration_s, kept[0].cost_usd) == (("cold",), 1.5, None)
         found = log.page(RunFilter(text="sea1"), Order())
         assert [row["bench.run_id"] for row in found.rows] == ["run-1"]
         assert log.add(record("after"))
         assert log.experiments() == []
+
+
+def test_rows_from_before_the_search_are_found_as_new_ones_are(new_url: str) -> None:
+    engine = open_engine(new_url)
+    with engine.execution_options(writes=True).begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(FOLDER))
+        command.upgrade(config, "0002")
+        insert_old_rows(connection, "0002")
+    engine.dispose()
+    with RunLog(new_url) as log:
+        log.add(record("new", prompt="Why is the sea3 salty?", response=OLD_ROW["bench.response"]))
+        for typed in ("nova-lite", "salt", "elan", "東京", "タワー", "SEA3 why"):
+            assert log.page(RunFilter(text=typed), Order()).total == (1 if "SEA3" in typed else 4)
 
 
 def test_all_the_way_down_and_up_again(new_url: str) -> None:
