@@ -36,6 +36,8 @@ window.playground.compare = (() => {
 
   // --- what the drawn parts say ---
   let wasBusy = false;
+  let toShow = false; // all have ended, and the table is not there yet
+  let moved = false; // somebody scrolled while the answers came
   let due = false;
   const painted = () => {
     if (due) return;
@@ -65,13 +67,32 @@ window.playground.compare = (() => {
     if (Number(compare.dataset.shown || 0) >= Number(state.dataset.panes)) compare.dataset.shown = "0";
     showTab(Number(compare.dataset.shown || 0));
     const now = busy();
-    if (now && !wasBusy) panes().forEach(clear);
+    if (now && !wasBusy) {
+      panes().forEach(clear);
+      moved = false;
+    }
+    toShow = (toShow || wasBusy) && !now;
+    if (toShow) showTable();
     if (now) panes().filter((pane) => pane.dataset.live === "true").forEach(follow);
     if (now !== wasBusy && ["compare-run", "compare-stop"].some((id) => $(id)?.contains(document.activeElement))) {
       focusPrompt();
     }
     wasBusy = now;
   };
+  const showTable = () => {
+    // What was found stands below the answers: it is brought above the prompt once, unless somebody reads elsewhere.
+    const table = $("compare-summary")?.querySelector(".compare-table, .ballot")?.closest("#compare-summary");
+    if (!table) return;
+    toShow = false;
+    if (moved || !here()) return;
+    const box = table.getBoundingClientRect();
+    const below = box.bottom - $("compare-dock").getBoundingClientRect().top;
+    const above = box.top - document.querySelector("#tabs > .tab-wrapper").getBoundingClientRect().bottom;
+    window.scrollBy({ top: Math.max(0, Math.min(below, above)) });
+  };
+  for (const type of ["wheel", "touchmove"]) {
+    document.addEventListener(type, () => (moved = true), { capture: true, passive: true });
+  }
   const clear = (pane) => {
     delete pane.dataset.loose;
     // A list of models that was typed in very quickly stays open in Gradio 6.31, and would lie over the answer.
