@@ -309,4 +309,4 @@ def most_usd(services: Services, settings: ExperimentSettings) -> float | None:
 
 
 def _meter(services: Services, pricing: Pricing) -> Meter:
-    return Meter(lambda model_id: services.backends.status_of(model_id).region, services.runner.estimator, pricing)
+    return Meter(lambda model_id: services.backends.status_of(model_id).region, pricing)

@@ -1,7 +1,8 @@
 """What an experiment may cost before it starts, and the guard that keeps it under a cap. List prices; no network.
 
-The most that a call can cost is its input, counted generously, and as many output tokens as it may say. A call that was
-stopped or failed counts at its most: whether it was billed is not known.
+The most that a call can cost is its input, one token a byte until the service has reported how many tokens that prompt
+really has, and as many output tokens as it may say. No estimate is in it. A call that was stopped or failed counts at
+its most: whether it was billed is not known.
 """
 
 from __future__ import annotations
@@ -11,18 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from app.experiment_plan import PlannedCall
+from app.experiment_plan import PlannedCall, without_nonce
 from metrics.pricing import OWN_PREFIXES, Price, price
 from metrics.record import RunRecord
-from metrics.tokens import TokenEstimator
 from providers.errors import InvalidValueError
 from providers.types import GenerationRequest
 
-FRAME_TOKENS = 32
-"""What a chat template adds around a prompt, with room to spare."""
-GENEROUS = 2
-"""Times the estimated input tokens: for nine prompts in ten the estimate is within 25 %. No text has more tokens than
-bytes."""
+MARGIN_TOKENS = 32
+"""More than a chat template adds around a prompt, and more than two nonces of 15 characters can differ in tokens."""
 OUTSIDE_US = 1.25
 """Where only the price of the United States is known; other regions cost 5 to 24 % more."""
 
@@ -41,11 +38,11 @@ class Spend:
 
 @dataclass(slots=True)
 class Meter:
-    """Prices the calls of one experiment and adds up what they cost. `regions` tells where a model is called."""
+    """Prices the calls of one experiment and adds up what they cost. `region_of` tells where a model is called."""
 
     region_of: Callable[[str], str | None]
-    estimator: TokenEstimator
     pricing: Pricing = price
+    _reported: dict[tuple[str, ...], int] = field(default_factory=dict)
     _spent: float = 0.0
     _unsure: float = 0.0
     _known: bool = True
@@ -53,10 +50,10 @@ class Meter:
 
     def most(self, request: GenerationRequest) -> float | None:
         """USD that this call costs at most; `None` without a known price, 0 on this machine."""
-        text = "\n".join((request.system or "", *(message.text for message in request.messages)))
-        estimated = GENEROUS * self.estimator.estimate(text, request.model_id)
-        tokens = min(estimated, len(text.encode("utf-8", "replace"))) + FRAME_TOKENS
-        return self._price(request.model_id, tokens, request.inference.max_tokens or 0)
+        most = self._reported.get(_asked(request)) or sum(
+            len(text.encode("utf-8", "replace")) for text in _texts(request)
+        )
+        return self._price(request.model_id, most + MARGIN_TOKENS, request.inference.max_tokens or 0)
 
     def total(self, requests: Iterable[GenerationRequest]) -> float | None:
         """USD that all of these cost at most; `None` where one has no known price."""
@@ -66,6 +63,9 @@ class Meter:
 
     def add(self, request: GenerationRequest, record: RunRecord | None) -> None:
         """Counts a call that has ended: what its reported tokens cost, or the most where they are not the whole."""
+        if record is not None and record.input_tokens:
+            asked = _asked(request)
+            self._reported[asked] = max(record.input_tokens, self._reported.get(asked, 0))
         if record is not None and record.status == "completed" and record.output_tokens is not None:
             usd = self._price(request.model_id, record.input_tokens or 0, record.output_tokens, record)
         else:
@@ -101,6 +101,16 @@ class Meter:
         if found.usd is None:
             return None
         return found.usd * (OUTSIDE_US if found.source and found.source.endswith("US price") else 1.0)
+
+
+def _texts(request: GenerationRequest) -> tuple[str, ...]:
+    """All that the model reads."""
+    return (request.system or "", *(message.text for message in request.messages))
+
+
+def _asked(request: GenerationRequest) -> tuple[str, ...]:
+    """The same for every call that asks a model the same."""
+    return (request.model_id, *(without_nonce(text) for text in _texts(request)))
 
 
 def most_of(calls: Sequence[tuple[PlannedCall, GenerationRequest]], meter: Meter) -> float | None:

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.experiment_cost import Meter, check_cap
+from app.experiment_cost import MARGIN_TOKENS, Meter, check_cap
 from metrics.pricing import Price
-from metrics.tokens import TokenEstimator
 from providers.errors import InvalidValueError
 from providers.types import GenerationRequest, InferenceConfig, Message
 from tests.app.ui.make import a_record
@@ -22,7 +21,7 @@ def a_meter(usd_per_token: float | None = None) -> Meter:
     def by_token(*, input_tokens: int, output_tokens: int, **_: Any) -> Price:
         return Price(None if usd_per_token is None else (input_tokens + output_tokens) * usd_per_token, "a test")
 
-    return Meter(lambda _: "us-west-2", TokenEstimator(), by_token)
+    return Meter(lambda _: "us-west-2", by_token)
 
 
 def asking(model_id: str = PRICED, *, max_tokens: int = 100, prompt: str = "Why is the sky blue?") -> GenerationRequest:
@@ -34,15 +33,15 @@ def asking(model_id: str = PRICED, *, max_tokens: int = 100, prompt: str = "Why 
 
 
 def test_the_most_is_priced_with_all_its_output() -> None:
-    meter = Meter(lambda _: "us-west-2", TokenEstimator())
+    meter = Meter(lambda _: "us-west-2")
     most = meter.most(asking(max_tokens=256))
     assert most == pytest.approx(256 * 0.14e-6, rel=0.15)
     assert meter.total([asking(max_tokens=256)] * 42) == pytest.approx(42 * (most or 0))
 
 
 def test_a_price_that_is_the_united_states_one_is_raised_elsewhere() -> None:
-    here = Meter(lambda _: "us-west-2", TokenEstimator()).most(asking())
-    there = Meter(lambda _: "ap-south-1", TokenEstimator()).most(asking("amazon.nova-micro-v1:0"))
+    here = Meter(lambda _: "us-west-2").most(asking())
+    there = Meter(lambda _: "ap-south-1").most(asking("amazon.nova-micro-v1:0"))
     assert here is not None
     assert there is not None
     assert there > 1.2 * here
@@ -79,15 +78,40 @@ def test_a_completed_call_counts_as_reported() -> None:
     assert meter.spend.possibly_billed_usd == 0.0
 
 
+NOISE = "\U0001f9ff" * 40
+"""Four bytes each, and rare: a tokenizer may have to spell every byte."""
+
+
+def test_no_estimate_is_in_the_most_that_a_prompt_can_have() -> None:
+    most = a_meter(0.01).most(asking(prompt=NOISE, max_tokens=1))
+    assert most == pytest.approx(0.01 * (4 * 40 + MARGIN_TOKENS + 1))
+
+
+def test_what_a_prompt_was_reported_to_have_takes_the_place_of_its_bytes() -> None:
+    meter = a_meter(0.01)
+    other = meter.most(asking(prompt="Another question."))
+    meter.add(asking(prompt="[0123456789ab]\nWhy?"), a_record(input_tokens=9, output_tokens=1))
+    meter.add(asking(prompt="[ba9876543210]\nWhy?"), a_record(status="failed", input_tokens=None))
+    most = meter.most(asking(prompt="[aaaaaaaaaaaa]\nWhy?", max_tokens=5))
+    assert most == pytest.approx(0.01 * (9 + MARGIN_TOKENS + 5))
+    assert meter.most(asking(prompt="Another question.")) == other
+
+
+def test_a_service_that_adds_to_the_prompt_raises_the_most() -> None:
+    meter = a_meter(0.01)
+    meter.add(asking(prompt="Why?"), a_record(input_tokens=500, output_tokens=1))
+    assert meter.most(asking(prompt="Why?", max_tokens=5)) == pytest.approx(0.01 * (500 + MARGIN_TOKENS + 5))
+
+
 @given(st.lists(st.tuples(st.integers(1, 100), st.booleans()), max_size=60), st.floats(0, 20))
 def test_a_cap_is_never_passed(answers: list[tuple[int, bool]], cap_usd: float) -> None:
     meter = a_meter(0.01)
-    request = asking(max_tokens=100)
+    request, in_tokens = asking(max_tokens=100, prompt=NOISE), len(NOISE.encode())
     billed = 0.0
     for output_tokens, completed in answers:
         if not meter.fits([request], cap_usd):
             break
-        record = a_record(status="completed" if completed else "failed", input_tokens=20, output_tokens=output_tokens)
-        meter.add(request, record)
-        billed += 0.01 * (20 + output_tokens)
+        status = "completed" if completed else "failed"
+        meter.add(request, a_record(status=status, input_tokens=in_tokens, output_tokens=output_tokens))
+        billed += 0.01 * (in_tokens + output_tokens)
     assert billed <= cap_usd + 1e-9
