@@ -166,8 +166,6 @@ def gaps(gaps_s: Sequence[float]) -> Chart:
         words += f" Half of them lie between {_time(low)} and {_time(high)}."
 
     def paint(axes: Axes) -> None:
-        from matplotlib.ticker import LogLocator
-
         shown = [max(gap, FLOOR_S) for gap in gaps_s]
         axes.boxplot(
             shown,
@@ -182,16 +180,28 @@ def gaps(gaps_s: Sequence[float]) -> Chart:
         places = {round(PLACES * math.log(gap)): gap for gap in shown}
         _ticks(axes, list(places.values()), 0.45, 0.65, INK_2)
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} s" if value >= 0.1 else f"{value * 1000:g} ms")
-        axes.minorticks_off()
         axes.set_xlim(min(shown) / AROUND, max(shown) * AROUND)
+        marks_s = _decades(min(shown) / AROUND, max(shown) * AROUND)
+        axes.set_xticks(marks_s, [f"{mark:g} s" if mark >= 1 else f"{mark * 1000:g} ms" for mark in marks_s])
+        axes.minorticks_off()
         axes.set_ylim(0.35, 1.45)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
 
     return draw(title, words, paint, height=110)
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """Where a logarithmic axis is labelled: at powers of ten; where fewer than two fit, at their doubles and fives too.
+    So labels never stand on each other."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1,), (1, 2, 5)):
+        marks = [float(f"{step}e{power}") for power in powers for step in steps]
+        found = [mark for mark in marks if low <= mark <= high]
+        if len(found) > 1:
+            break
+    return found
 
 
 def _mark(axes: Axes, found: Sequence[Silence], top: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -113,6 +114,21 @@ def test_the_timeline_tells_the_longest_silence() -> None:
     assert ">4.0 s</text>" in chart.svg
     assert "<pattern" not in timeline(CHUNKS[1:-1], 2.0).svg
     assert "Longest silence 4.0 s" in timeline(CHUNKS[:-1], 6.0, ended_s=5.95).words
+
+
+@pytest.mark.parametrize(
+    ("gaps_s", "labels"),
+    [
+        ([1e-4, 0.012, 0.153], ["0.1 ms", "1 ms", "10 ms", "100 ms"]),
+        ([0.012, 0.02], ["10 ms", "20 ms"]),
+        ([0.03, 5.0], ["100 ms", "1 s", "10 s"]),
+    ],
+)
+def test_labels_of_gaps_stand_apart(gaps_s: list[float], labels: list[str]) -> None:
+    told = re.findall(r'<text [^>]*x="([\d.]+)"[^>]*>([^<]+)</text>', gaps(gaps_s).svg)
+    assert [label for _, label in told] == labels
+    places = [float(place) for place, _ in told]
+    assert all(right - left > 50 for left, right in itertools.pairwise(places))
 
 
 def test_gaps_of_nothing_are_drawn_at_the_edge() -> None:
