@@ -98,7 +98,7 @@ class Playground:
     def rows(self) -> list[RunRecord]:
         """The run log as it is on the disk, newest first."""
         with RunLog(f"sqlite:///{self.log}") as log:
-            return log.recent()
+            return log.recent(1000)
 
     def cpu_s(self) -> float:
         """Processor time that the process and its threads have used."""
@@ -188,6 +188,12 @@ class Visitor:
         return chat
 
 
+def pick(page: Page, elem_id: str, label: str) -> None:
+    """Chooses from a list by words of the label, among its own options: those of another list may still be fading."""
+    page.locator(f"#{elem_id} input").click()
+    page.locator(f"#{elem_id} ul[role=listbox] li", has_text=label).click()
+
+
 class Chat:
     """What a person does on the page."""
 
@@ -207,8 +213,7 @@ class Chat:
 
     def choose(self, label: str) -> None:
         """Picks a model from the list."""
-        self.page.locator("#model input").click()
-        self.page.locator("ul[role=listbox] li", has_text=label).click()
+        pick(self.page, "model", label)
 
     def type_model(self, model_id: str) -> None:
         """Types an id that is not in the list."""

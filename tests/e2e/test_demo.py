@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import NO_SIDEWAYS, PHONE, Playground
+from tests.patience import until
 from tests.relay import relay
 from tests.test_docs import blocks
 
@@ -35,42 +36,71 @@ def opened(page: Page, url: str, model: str = SWIFT) -> Page:
     return page
 
 
-def until(page: Page, words: str) -> None:
+def shows(page: Page, words: str) -> None:
     expect(page.locator("#status")).to_have_text(re.compile(words))
+
+
+def listen(page: Page) -> None:
+    """Notes every word of the status from now on, for some stand too shortly for somebody who looks now and then."""
+    page.evaluate(
+        """() => {
+          window.said = [];
+          const status = document.querySelector('#status');
+          const note = () => window.said.push({
+            words: status.textContent,
+            typing: document.querySelector('#answer').classList.contains('typing'),
+            cancellable: !document.querySelector('#cancel').disabled,
+          });
+          new MutationObserver(note).observe(status, {childList: true, characterData: true, subtree: true});
+        }"""
+    )
+
+
+def said(page: Page) -> list[str]:
+    return [note["words"] for note in page.evaluate("window.said")]
 
 
 def test_a_streamed_answer_grows_and_ends(page: Page, here: Playground) -> None:
     opened(page, here.url)
     page.locator("#max-tokens").fill("60")
+    listen(page)
     page.get_by_role("button", name="Stream Response").click()
-    expect(page.locator("#cancel")).to_be_enabled()
-    expect(page.locator("#answer.typing")).to_have_count(1)
-    until(page, "^streaming$")
-    until(page, "^done, the limit was reached$")
-    expect(page.locator("#answer.typing")).to_have_count(0)
-    expect(page.locator("#figures")).to_contain_text("first text 0.2")
+    shows(page, "^done, the limit was reached$")
+    *before, streaming, done = page.evaluate("window.said")
+    assert [note["words"] for note in before] == ["connecting", "waiting for the first text"]
+    assert all(note["cancellable"] and not note["typing"] for note in before)
+    assert streaming == {"words": "streaming", "typing": True, "cancellable": True}
+    assert not done["typing"]
+    assert not done["cancellable"]
+    expect(page.locator("#figures")).to_have_text(re.compile(r"^first text \d+\.\d\d s · total \d+\.\d\d s$"))
     assert page.locator("#progress").evaluate("bar => bar.value") == 1
 
 
 def test_a_complete_answer_comes_at_once(page: Page, here: Playground) -> None:
     opened(page, here.url)
     page.locator("#max-tokens").fill("20")
+    listen(page)
     page.get_by_role("button", name="Get Complete Response").click()
-    until(page, "waiting for the whole answer")
-    until(page, "^done")
+    shows(page, "^done")
+    assert said(page)[0] == "waiting for the whole answer"
     expect(page.locator("#answer")).to_have_text(re.compile(r"\w+ \w+"))
     assert here.rows()[0].mode == "sync"
 
 
 def test_cancel_keeps_the_text_and_ends_the_run(page: Page, here: Playground) -> None:
+    before = len(here.rows())
     opened(page, here.url, STEADY)
     page.keyboard.press("Control+Enter")
     expect(page.locator("#answer")).to_have_text(re.compile(r"\w+ \w+"))
     page.keyboard.press("Escape")
-    until(page, "^cancelled$")
+    shows(page, "^cancelled$")
     expect(page.locator("#answer")).to_have_text(re.compile(r"\w+"))
-    page.wait_for_timeout(1500)  # the grace of a client that may come back
-    assert here.rows()[0].status == "cancelled"
+
+    def ended() -> list[str]:
+        rows = here.rows()
+        return [row.status for row in rows[: len(rows) - before]]
+
+    until(lambda: ended() == ["cancelled"], "the run goes on", within_s=5.0)  # it would not end by itself before
 
 
 def test_a_cut_connection_is_taken_up_again_without_a_loss_or_a_second_call(page: Page, here: Playground) -> None:
@@ -80,10 +110,10 @@ def test_a_cut_connection_is_taken_up_again_without_a_loss_or_a_second_call(page
         page.locator("#max-tokens").fill("120")
         page.get_by_role("button", name="Stream Response").click()
         expect(page.locator("#answer")).to_have_text(re.compile(r"\w+ \w+"))
+        listen(page)
         wire.cut()
-        until(page, "^reconnecting 1 of 3$")
-        until(page, "^restored$")
-        until(page, "^done")
+        shows(page, "^done")
+        assert said(page)[:2] == ["reconnecting 1 of 3", "restored"]
         rows = here.rows()
         assert len(rows) == before + 1
         assert page.locator("#answer").text_content() == rows[0].response
@@ -107,7 +137,7 @@ def test_a_refusal_is_a_sentence_in_its_place(page: Page, here: Playground) -> N
     for way in ("Stream Response", "Get Complete Response"):
         page.get_by_role("button", name=way).click()
         expect(page.locator("#error")).to_have_text(re.compile("No family is known for nonsense"))
-        until(page, "^failed$")
+        shows(page, "^failed$")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -116,7 +146,7 @@ def test_no_barriers(browser: Browser, here: Playground, scheme: Any) -> None:
     page = opened(context.new_page(), here.url)
     page.locator("#max-tokens").fill("10")
     page.get_by_role("button", name="Stream Response").click()
-    until(page, "^done")
+    shows(page, "^done")
     found = Axe().run(page).response["violations"]
     assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
     assert page.evaluate(NO_SIDEWAYS)

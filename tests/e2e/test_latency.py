@@ -63,7 +63,7 @@ class Latency:
 
     def reopen(self, number: int) -> None:
         self.page.locator("#experiment-earlier input").click()
-        self.page.locator("ul[role=listbox] li").nth(number).click()
+        self.page.locator("#experiment-earlier ul[role=listbox] li").nth(number).click()
 
     def export(self, kind: str) -> str:
         self.page.locator("#experiment-kind label", has_text=kind).click()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import NO_SIDEWAYS, PHONE, Chat, Playground, playground
+from tests.e2e.conftest import NO_SIDEWAYS, PHONE, Chat, Playground, pick, playground
 from tests.e2e.test_chat import STEADY, SWIFT
 
 CHAT_ELEMENTS = (
@@ -136,13 +136,10 @@ def test_the_table_filters_opens_rows_and_gives_a_file(chat: Chat, tmp_path: Pat
     assert set(cells(page, 2)[:2]) == {"Stream", "Complete"}
     page.locator("#runs-text input").fill("heliotrope")
     expect(page.locator("#runs-count")).to_contain_text(re.compile(r"^\s*2 of"))
-    page.locator("#runs-model input").click()
-    page.locator("ul[role=listbox] li", has_text="simulated.swift").click()
-    page.locator("#runs-status input").click()
-    page.locator("ul[role=listbox] li", has_text="failed").click()
+    pick(page, "runs-model", "simulated.swift")
+    pick(page, "runs-status", "failed")
     expect(page.locator("#runs-count")).to_contain_text(re.compile(r"^\s*0 of"))
-    page.locator("#runs-status input").click()
-    page.locator("ul[role=listbox] li", has_text="completed").click()
+    pick(page, "runs-status", "completed")
     expect(page.locator("#runs-count")).to_contain_text(re.compile(r"^\s*2 of"))
     page.locator("#runs-table .virtual-row [role=gridcell]").first.click()
     expect(page.locator("#run-details")).to_contain_text("heliotrope")
@@ -192,8 +189,7 @@ def test_an_arn_that_does_not_tell_its_model_can_be_asked_in_a_named_shape(far_c
     chat.box.fill("Show me")
     page.locator("#view-request button").click()
     expect(page.locator("#request")).to_contain_text("client.converse_stream(")
-    shape.locator("input").click()
-    page.locator("ul[role=listbox] li", has_text="As llama").click()
+    pick(page, "family", "As llama")
     expect(page.locator("#request")).to_contain_text("client.invoke_model_with_response_stream(")
     chat.type_model("us.amazon.nova-lite-v1:0")
     expect(shape).to_have_count(0)

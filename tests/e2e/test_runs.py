@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from metrics.record import RunRecord
 from metrics.run_log import RunLog
-from tests.e2e.conftest import NO_SIDEWAYS, PHONE, Playground, playground
+from tests.e2e.conftest import NO_SIDEWAYS, PHONE, Playground, pick, playground
 from tests.metrics.records import record
 
 EVIL = "<img src=https://evil.example/1.png onerror=alert(1)><script>alert(2)</script>"
@@ -80,8 +80,7 @@ def says(page: Page, words: str) -> None:
 
 def choose(page: Page, elem_id: str, label: str) -> None:
     page.evaluate("window.scrollTo(0, 0)")  # as a person would; the driver stops as soon as a corner can be clicked
-    page.locator(f"#{elem_id} input").click()
-    page.locator("ul[role=listbox] li", has_text=label).click()
+    pick(page, elem_id, label)
 
 
 def search(page: Page, words: str) -> None:
