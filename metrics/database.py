@@ -1,4 +1,4 @@
-"""The database under the run log: an engine for any URL, SQLite tuned for several writers, errors as sentences.
+"""The database under the run log: an engine for a URL, SQLite tuned for several writers, errors as sentences.
 
 What stands in it: `run_table.py`. Shared by threads. No connection is held between calls.
 """
@@ -19,6 +19,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
 
 BUSY_TIMEOUT_MS = 5000
 CONNECT_TIMEOUT_S = 5
+KINDS = ("sqlite", "postgresql")
+"""The databases whose words the log speaks, by SQLAlchemy's names."""
 REASONS = {
     "database is locked": "another program has locked it. Close that program, or try again.",
     "database or disk is full": "the disk is full. Make room, then try again.",
@@ -32,7 +34,7 @@ class RunLogError(RuntimeError):
 
 
 class Database:
-    """An open database. Raises `RunLogError` where `url` is none, its driver is missing, or the file cannot be made."""
+    """An open database. Raises `RunLogError` as `open_engine` does."""
 
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
@@ -62,12 +64,11 @@ def open_engine(url: str) -> sa.Engine:
     """An engine for `url`. A SQLite file is made first, readable by its owner alone. Errors and logs of the engine do
     not show parameters, because these hold people's prompts.
 
-    Raises `RunLogError` where the URL is none, its driver is missing, or the file cannot be made.
+    Raises `RunLogError` where the URL is none, its database is neither SQLite nor PostgreSQL, its driver is missing, or
+    the file cannot be made.
     """
     try:
-        parsed = sa.make_url(url)
-        if parsed.drivername in ("postgresql", "postgres"):
-            parsed = parsed.set(drivername="postgresql+psycopg")  # the driver that is installed; another one is named
+        parsed = _parse(url)
         if parsed.get_backend_name() != "sqlite":
             return _server_engine(parsed)
         in_memory = parsed.database in (None, "", ":memory:")
@@ -82,6 +83,34 @@ def open_engine(url: str) -> sa.Engine:
         _make_private_file(Path(str(parsed.database)))
     _tune_sqlite(engine)
     return engine
+
+
+def _parse(url: str) -> sa.URL:
+    parsed = sa.make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")  # the driver that is installed; another one is named
+    kind = parsed.get_backend_name()
+    if kind not in KINDS:
+        raise RunLogError(
+            f"The run log's address cannot be used: it names {kind}, but the log lies in SQLite or PostgreSQL. "
+            "Write sqlite:///file or postgresql://user@host/database."
+        )
+    return parsed
+
+
+@contextmanager
+def patient(connection: sa.Connection, timeout_ms: int) -> Iterator[None]:
+    """Makes this one connection to SQLite wait so long for other writers; to be entered before its transaction begins.
+    On PostgreSQL a lock is waited for in any case."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.dbapi_connection  # through SQLAlchemy the pragma would begin a transaction
+    driver.execute(f"PRAGMA busy_timeout={timeout_ms}")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
 
 def _server_engine(url: sa.URL) -> sa.Engine:

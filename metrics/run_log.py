@@ -1,4 +1,4 @@
-"""The log of runs: one row for every run, however it ended, in SQLite or any database that SQLAlchemy reaches.
+"""The log of runs: one row for every run, however it ended, in SQLite or PostgreSQL.
 
 Shared by threads. No connection is held between calls. Where the log lies is the caller's business.
 """
@@ -47,7 +47,7 @@ _NAMES_LIGHT = tuple(runs.c[attribute].name for attribute in LIGHT)
 class RunLog:
     """An open log. Raises `RunLogError` from the constructor and every method; `close` it at the end.
 
-    `url` is a SQLAlchemy URL. Its tables are made or brought up to date here.
+    `url` is a SQLAlchemy URL of one of these. Its tables are made or brought up to date here.
     """
 
     def __init__(self, url: str) -> None:

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from metrics.database import RunLogError
+from metrics.database import RunLogError, patient
 
 HEAD = "0004"
 LOCK_KEY = 7_203_611
 """An arbitrary number that stands for this upgrade among PostgreSQL's advisory locks."""
+
+TIMEOUT_MS = 300_000
+"""How long one process waits for another's upgrade of a SQLite file: 50,000 rows take about ten seconds."""
 
 
 def upgrade(engine: sa.Engine) -> None:
@@ -24,7 +27,11 @@ def upgrade(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         if _version(connection) == HEAD:
             return  # Alembic costs a tenth of a second to import: only for those who need it
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+    with (
+        engine.connect().execution_options(writes=True) as connection,
+        patient(connection, TIMEOUT_MS),
+        connection.begin(),
+    ):
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK_KEY)))
         if _version(connection) != HEAD:

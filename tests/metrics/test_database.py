@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -86,9 +87,19 @@ def test_a_database_in_memory_is_shared_by_threads() -> None:
 def test_a_write_waits_for_another_program(log: RunLog, path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    threading.Timer(0.1, other.execute, ["COMMIT"]).start()
+    committing_s: list[float] = []
+
+    def commit() -> None:
+        committing_s.append(time.monotonic())
+        other.execute("COMMIT")
+
+    ending = threading.Timer(0.1, commit)
+    ending.start()
     assert log.add(record())
+    ended_s = time.monotonic()
+    ending.join()
     other.close()
+    assert committing_s[0] < ended_s
 
 
 def test_reading_does_not_wait_for_a_writer(log: RunLog, path: Path) -> None:
@@ -155,10 +166,18 @@ def test_a_full_disk_says_so(log: RunLog) -> None:
 # --- what goes wrong --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("url", ["", "runs.db", "nosuchdatabase://host/name", "mysql+pymysql://u:hunter2@host/db"])
+@pytest.mark.parametrize("url", ["", "runs.db", "sqlite+nosuchdriver://", "postgresql+nosuchdriver://u:hunter2@h/db"])
 def test_an_address_that_cannot_be_used(url: str) -> None:
     with pytest.raises(RunLogError, match="address cannot be used") as raised:
         RunLog(url)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["mysql", "mysql+pymysql", "mssql", "oracle", "nosuchdatabase"])
+def test_another_kind_of_database_is_refused(kind: str) -> None:
+    named = kind.partition("+")[0]
+    with pytest.raises(RunLogError, match=f"names {named}, but the log lies in SQLite or PostgreSQL") as raised:
+        RunLog(f"{kind}://u:hunter2@host/db")
     assert "hunter2" not in str(raised.value)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from metrics import migrations
-from metrics.database import open_engine
+from metrics.database import BUSY_TIMEOUT_MS, open_engine
 from metrics.run_log import RunFilter, RunLog, RunLogError
 from metrics.run_query import Order
 from metrics.run_table import metadata
@@ -146,6 +148,22 @@ def test_rows_from_before_the_search_are_found_as_new_ones_are(new_url: str) -> 
         log.add(record("new", prompt="Why is the sea3 salty?", response=OLD_ROW["bench.response"]))
         for typed in ("nova-lite", "salt", "elan", "東京", "タワー", "SEA3 why"):
             assert log.page(RunFilter(text=typed), Order()).total == (1 if "SEA3" in typed else 4)
+
+
+def test_an_upgrade_waits_for_another_longer_than_a_write_does(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'runs.db'}")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout=1")  # as if the wait of a write were over at once
+    other = sqlite3.connect(tmp_path / "runs.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    ending = threading.Timer(0.2, other.execute, ["COMMIT"])
+    ending.start()
+    migrations.upgrade(engine)
+    ending.join()
+    other.close()
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == BUSY_TIMEOUT_MS
+    engine.dispose()
 
 
 def test_all_the_way_down_and_up_again(new_url: str) -> None:
