@@ -46,7 +46,7 @@ def between(
     mode: Mode = "stream",
 ) -> Contrast:
     """Which of two answers sooner. The k-th answer of a to a prompt is held against the k-th of b to the same prompt;
-    where fewer than half of the runs have a partner, all are compared without pairs.
+    where fewer than half of the smaller side's runs have a partner, all are compared without pairs.
 
     `names` are said in the sentence, by default the model ids. Give each side runs of one model alone.
     """
@@ -80,7 +80,7 @@ def _words(effects: tuple[Effect, ...], names: tuple[str, str], paired: bool) ->
     if first is None:
         return "Nothing to compare: no two runs have a time to first text."
     whose = f"from {names[0]} than from {names[1]}"
-    said = [headline(first, whose)]
+    said = [headline(first, whose, "pairs" if paired else "runs on either side")]
     if first.reading != "too few":
         said += [aside(by_metric[metric]) for metric in ("duration", "cost") if metric in by_metric]
     note = "" if paired else " The prompts differ, so that runs are compared without pairs."

@@ -9,6 +9,7 @@ from metrics.effect import Effect, Metric
 from metrics.stats import MIN_FOR_INTERVAL
 
 MILLISECONDS_BELOW_S = 0.1
+MOST_DECIMALS = 6
 
 # metric -> its name, and the words for less and for more of it
 _WORDS: dict[Metric, tuple[str, str, str]] = {
@@ -29,15 +30,15 @@ _SCALES: dict[str, tuple[float, str, str, int, int]] = {
 }
 
 
-def headline(effect: Effect, whose: str) -> str:
+def headline(effect: Effect, whose: str, counted: str = "pairs") -> str:
     """The main statement: `First text 3.1 s sooner with streaming, 95 % interval 2.7 to 3.6 s, n = 20`.
 
-    `whose` says which member of the pairs it is about: "with streaming", "from model X".
+    `whose` says which of the two it is about: "with streaming", "from model X"; `counted` what an interval needs.
     """
     said = claim(effect, whose)
     said = said[0].upper() + said[1:]
     if effect.reading == "too few":
-        return f"{said}, n = {effect.n}; an interval needs {MIN_FOR_INTERVAL} pairs"
+        return f"{said}, n = {effect.n}; an interval needs {MIN_FOR_INTERVAL} {counted}"
     return f"{said}, {percent(effect.level)} interval {interval(effect)}, n = {effect.n}"
 
 
@@ -103,6 +104,14 @@ def amounts(values: Sequence[float], unit: str) -> list[str]:
 def percent(share: float) -> str:
     """`95 %`."""
     return f"{share * 100:.0f} %"
+
+
+def percent_span(low: float, high: float) -> str:
+    """`76 to 99 %`. What lies between is not rounded to 0 or 100 %: `99.6 to 100.0 %`."""
+    between = [share * 100 for share in (low, high) if 0 < share < 1]
+    told = (places for places in range(MOST_DECIMALS) if not {round(end, places) for end in between} & {0, 100})
+    decimals = next(told, MOST_DECIMALS)
+    return f"{low * 100:.{decimals}f} to {high * 100:.{decimals}f} %"
 
 
 def _shown(effect: Effect) -> list[float]:

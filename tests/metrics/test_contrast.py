@@ -72,7 +72,20 @@ def test_sides_have_names() -> None:
 def test_few_answers_give_no_claim() -> None:
     found = between(answers("a", 0.3, number=4), answers("b"))
     assert "not enough runs to tell" in found.sentence
+    assert found.sentence.endswith("n = 4; an interval needs 8 pairs.")
     assert (found.n, found.unmatched) == (4, 12)
+
+
+def test_few_answers_to_other_prompts_do_not_speak_of_pairs() -> None:
+    found = between(answers("a", 0.3, number=4), answers("b", prompt="Another."))
+    assert not found.paired
+    assert "n = 4; an interval needs 8 runs on either side. The prompts differ" in found.sentence
+
+
+@pytest.mark.parametrize(("others", "paired"), [(8, True), (9, False)])
+def test_half_of_the_smaller_side_needs_partners(others: int, paired: bool) -> None:
+    rows = [replace(row, prompt="Another.") if k < others else row for k, row in enumerate(answers("a"))]
+    assert between(rows, answers("b", number=60)).paired is paired
 
 
 def test_without_runs_or_across_kinds_nothing_is_compared() -> None:

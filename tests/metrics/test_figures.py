@@ -92,6 +92,12 @@ def test_a_promise_is_told_with_its_share_and_interval() -> None:
     assert promise(runs[:1], 1.0).sentence.startswith("Starts within 1 s: met in 1 of 1 run (")
 
 
+def test_an_interval_is_not_rounded_to_all_or_none() -> None:
+    runs = [streamed(number) for number in range(1000)]
+    assert "met in 1000 of 1000 runs (95 % interval 99.6 to 100.0 %)" in promise(runs, 1.0).sentence
+    assert "met in 0 of 1000 runs (95 % interval 0.0 to 0.4 %)" in promise(runs, 0.1).sentence
+
+
 @pytest.mark.parametrize(
     ("given", "met", "of"),
     [

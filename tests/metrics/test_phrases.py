@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.effect import METRICS, Effect, make_effect
-from metrics.phrases import amounts, aside, headline, spread
+from metrics.phrases import amounts, aside, headline, percent_span, spread
 from metrics.stats import Interval
 
 
@@ -43,6 +43,31 @@ def test_amounts_are_as_coarse_as_their_spread(values: tuple[float, ...], unit: 
 def test_a_spread_has_its_unit_once() -> None:
     assert spread((3.12, 2.71, 3.58), "s") == "2.7 to 3.6 s"
     assert spread((0.0021, 0.0, 0.0042), "USD") == "$0.000 to $0.004"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (0.764, 0.991, "76 to 99 %"),
+        (0.0, 0.161, "0 to 16 %"),
+        (0.204, 1.0, "20 to 100 %"),
+        (0.996, 1.0, "99.6 to 100.0 %"),
+        (0.0, 0.0038, "0.0 to 0.4 %"),
+        (0.0, 0.0000004, "0.00000 to 0.00004 %"),
+        (0.0, 1e-12, "0.000000 to 0.000000 %"),
+        (0.98, 0.9996, "98.00 to 99.96 %"),
+        (0.0004, 0.02, "0.04 to 2.00 %"),
+        (0.0, 1.0, "0 to 100 %"),
+    ],
+)
+def test_shares_are_not_rounded_to_none_or_all(low: float, high: float, shown: str) -> None:
+    assert percent_span(low, high) == shown
+
+
+def test_what_an_interval_needs_is_named_by_what_is_counted() -> None:
+    few = effect(3.0, None, None)
+    assert headline(few, "with it").endswith("n = 3; an interval needs 8 pairs")
+    assert headline(few, "with it", "runs").endswith("n = 3; an interval needs 8 runs")
 
 
 def test_statements_in_the_direction_of_what_they_claim() -> None:
