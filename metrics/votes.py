@@ -21,17 +21,20 @@ class Preference:
 def preference(votes: Iterable[Vote], runs: Mapping[str, Sequence[RunRecord]]) -> Preference:
     """What the votes say; `runs` holds the rows of each comparison by its id.
 
-    A vote counts where at least two answers were completed and one of them was there first (time to visible). Votes
-    for a run that is no longer in the log are left out, as are races between simulated and real models.
+    A vote counts where at least two answers were completed and one of them was there first (time to visible); where
+    the two soonest took the same time, none was. Votes for a run that is no longer in the log are left out, as are
+    races between simulated and real models.
     """
     faster = decided = ties = 0
     for vote in votes:
-        raced = [run for run in runs.get(vote.comparison_id, ()) if run.status == "completed" and run.time_to_visible_s]
-        if len(raced) < 2 or len({run.simulated for run in raced}) > 1:
+        completed = [run for run in runs.get(vote.comparison_id, ()) if run.status == "completed"]
+        raced = [(run.time_to_visible_s, run) for run in completed if run.time_to_visible_s is not None]
+        raced.sort(key=lambda timed: timed[0])
+        if len(raced) < 2 or raced[0][0] == raced[1][0] or len({run.simulated for _, run in raced}) > 1:
             continue
         if vote.run_id is None:
             ties += 1
-        elif vote.run_id in {run.run_id for run in raced}:
+        elif vote.run_id in {run.run_id for _, run in raced}:
             decided += 1
-            faster += vote.run_id == min(raced, key=lambda run: run.time_to_visible_s or 0.0).run_id
+            faster += vote.run_id == raced[0][1].run_id
     return Preference(faster=faster, votes=decided, ties=ties)

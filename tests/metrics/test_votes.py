@@ -35,6 +35,13 @@ def test_what_decides_nothing_is_left_out() -> None:
         "failed": [run("2", 0.2), run("3", None, status="failed")],
         "mixed": [run("4", 0.2, simulated=True), run("5", 1.5)],
         "gone": [run("6", 0.2), run("7", 1.5)],
+        "equal": [run("10", 0.2), run("11", 0.2), run("12", 1.5)],
     }
     votes = [vote("alone", "1"), vote("failed", "2"), vote("mixed", "4"), vote("gone", "8"), vote("unknown", "9")]
+    votes += [vote("equal", run_id) for run_id in ("10", "11", "12", None)]
     assert preference(votes, runs) == Preference(faster=0, votes=0, ties=0)
+
+
+def test_equal_times_behind_the_first_do_not_matter() -> None:
+    runs = {"a": [run("1", 1.5), run("2", 1.5), run("3", 0.2)]}
+    assert preference([vote("a", "3")], runs) == Preference(faster=1, votes=1, ties=0)
