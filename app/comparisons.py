@@ -125,8 +125,8 @@ class Board:
             return self._standing
 
     def begin_again(self, pane: int, settings: PaneSettings) -> Standing:
-        """Opens it once more for one pane, which is asked the same. Raises `ComparisonBusy`, and `ValueError` where
-        there is no such pane."""
+        """Opens it once more for one pane, which is asked the same. A choice was between other answers and is dropped;
+        the names stay told. Raises `ComparisonBusy`, and `ValueError` where there is no such pane."""
         with self._lock:
             self._must_be_idle()
             if not 0 <= pane < len(self._answers):
@@ -134,7 +134,7 @@ class Board:
             panes = list(self._standing.panes)
             if not self._standing.hidden:
                 panes[pane] = settings
-            self._standing = replace(self._standing, panes=tuple(panes), open=True)
+            self._standing = replace(self._without_choice(), panes=tuple(panes), open=True)
             self._answers[pane] = None
             self._stopping = False
             return self._standing
@@ -167,13 +167,19 @@ class Board:
         self.stop()
 
     def remove(self, pane: int) -> None:
-        """Takes a pane and its answer out; those behind it move up. Raises `ComparisonBusy`."""
+        """Takes a pane and its answer out; those behind it move up, and a choice with them. Raises `ComparisonBusy`."""
         with self._lock:
             self._must_be_idle()
-            panes, answers = list(self._standing.panes), self._answers
-            if 0 <= pane < len(answers):
-                del panes[pane], answers[pane]
-            self._standing = replace(self._standing, panes=tuple(panes))
+            if not 0 <= pane < len(self._answers):
+                return
+            del self._answers[pane]
+            standing, choice = self._standing, self._standing.choice
+            if choice == pane:
+                standing = self._without_choice()
+            elif isinstance(choice, int) and choice > pane:
+                standing = replace(standing, choice=choice - 1)
+            panes = standing.panes
+            self._standing = replace(standing, panes=(*panes[:pane], *panes[pane + 1 :]))
 
     def choose(self, choice: Choice) -> bool:
         """Notes which answer somebody liked best, which reveals the names. False if there was a choice before."""
@@ -187,6 +193,11 @@ class Board:
         """Tells the names without a choice: from here on it is a comparison like any other."""
         with self._lock:
             self._standing = replace(self._standing, blind=self._standing.choice is not None)
+
+    def _without_choice(self) -> Standing:
+        """Names that were told stay told: it is no blind race any more."""
+        chosen = self._standing.choice is not None
+        return replace(self._standing, choice=None, blind=self._standing.blind and not chosen)
 
     def _must_be_idle(self) -> None:
         if self._standing.open or not all(answer is None or answer.runs.ended for answer in self._answers):

@@ -29,7 +29,7 @@ def read_panes(count: Any, values: Sequence[Any]) -> tuple[PaneSettings, ...]:
 
 def read_count(count: Any) -> int:
     """How many panes are shown: 1 to 6, whatever the browser says."""
-    return min(MAX_LANES, max(1, int(count))) if isinstance(count, int | float) and count == count else 2
+    return int(min(MAX_LANES, max(1, count))) if isinstance(count, int | float) and count == count else 2
 
 
 def entry(pane: PaneSettings, prompt: str, backends: Backends, estimator: TokenEstimator) -> Entry:

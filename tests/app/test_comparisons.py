@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.comparisons import Board, ComparisonBusy, Comparisons, PaneSettings
+from app.comparisons import Board, Choice, ComparisonBusy, Comparisons, PaneSettings
 from app.fan_in import Entry, FanIn
 from app.runner import Runner
 from metrics.run_log import RunLog
@@ -138,6 +138,44 @@ def test_a_blind_race_is_shuffled_and_tells_names_after_the_first_vote() -> None
     assert not board.choose("tie")
     assert board.standing().choice == 2
     assert not board.standing().hidden
+
+
+def voted(choice: Choice) -> Board:
+    """A blind race of four panes that is over, with a vote."""
+    board = Board("k")
+    board.begin("Why?", [PaneSettings(model=str(number)) for number in range(4)], blind=True)
+    board.finish()
+    assert board.choose(choice)
+    return board
+
+
+@pytest.mark.parametrize(
+    ("choice", "removed", "left"), [(2, 0, 1), (2, 1, 1), (2, 3, 2), (2, 2, None), (2, 9, 2), ("tie", 0, "tie")]
+)
+def test_a_vote_stays_with_its_answer(choice: Choice, removed: int, left: Choice | None) -> None:
+    board = voted(choice)
+    chosen = board.standing().panes[choice] if isinstance(choice, int) else None
+    board.remove(removed)
+    standing = board.standing()
+    assert standing.choice == left
+    assert not standing.hidden
+    if isinstance(standing.choice, int):
+        assert standing.panes[standing.choice] == chosen
+
+
+def test_a_vote_was_between_other_answers_than_those_of_a_pane_that_is_asked_again() -> None:
+    board = voted(2)
+    standing = board.begin_again(2, PaneSettings(model="other"))
+    assert standing.choice is None
+    assert not standing.hidden
+    assert standing.panes[2].model == "other"
+
+
+def test_a_blind_pane_that_is_asked_again_stays_blind() -> None:
+    board = Board("k")
+    board.begin("Why?", TWO, blind=True)
+    board.finish()
+    assert board.begin_again(0, PaneSettings(model="other")).hidden
 
 
 def test_names_can_be_told_without_a_vote() -> None:

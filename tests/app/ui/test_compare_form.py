@@ -29,7 +29,13 @@ def test_the_values_are_read_pane_by_pane() -> None:
     assert panes[1].profile == "profile 1"
 
 
-@pytest.mark.parametrize(("sent", "shown"), [(3, 3), (0, 1), (99, 6), ("x", 2), (None, 2), (float("nan"), 2)])
+INFINITE = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [(3, 3), (0, 1), (99, 6), (10**400, 6), (INFINITE, 6), (-INFINITE, 1), (float("nan"), 2), ("x", 2), (None, 2)],
+)
 def test_there_are_one_to_six_panes_whatever_is_sent(sent: Any, shown: int) -> None:
     assert read_count(sent) == shown
 
