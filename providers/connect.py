@@ -34,13 +34,11 @@ from providers.clients import (
 )
 from providers.errors import ConfigurationError
 from providers.model_ids import parse_model_id
-from providers.places import BackendStatus, Place
+from providers.places import BackendStatus, Place, Places
 from providers.registry import resolve
 from providers.types import ModelInfo
 
 BackendChoice = Literal["auto", "aws", "local"]
-MAX_PLACES = 16
-"""Regions and profiles beside the first one whose clients are kept: each is some megabytes."""
 
 
 # --- what this machine offers -----------------------------------------------------------------------------------------
@@ -96,14 +94,15 @@ def _credentials_source(session: boto3.Session) -> str | None:
 
 def choose_backend(
     choice: BackendChoice, *, region: str | None, profile: str | None, endpoint_url: str | None
-) -> tuple[BackendStatus, boto3.Session | None]:
-    """The backend that `choice` means on this machine, and the session for AWS where there is one.
+) -> tuple[BackendStatus, boto3.Session | None, str | None]:
+    """The backend that `choice` means on this machine, the session for AWS where there is one, and the endpoint in its
+    place where one is set, with its login.
 
     `auto` is AWS when boto3 finds credentials in any of its ways or an endpoint is set, otherwise local. Raises
     `ConfigurationError` where AWS was asked for by name and cannot be used.
     """
     if choice == "local":
-        return BackendStatus(backend="local", reason="chosen with --backend local"), None
+        return BackendStatus(backend="local", reason="chosen with --backend local"), None, None
     try:
         session = make_session(profile, region)
         endpoint = endpoint_url or configured_endpoint(session)
@@ -111,14 +110,14 @@ def choose_backend(
     except ConfigurationError as error:
         if choice == "aws" or profile is not None:
             raise
-        return BackendStatus(backend="local", reason=str(error)), None
+        return BackendStatus(backend="local", reason=str(error)), None, None
     if source is None and endpoint is None:
         if choice == "aws":
             raise ConfigurationError(
                 "No AWS credentials found. Run `aws configure` or `aws sso login`, set AWS_BEARER_TOKEN_BEDROCK, "
                 "or start with --backend local."
             )
-        return BackendStatus(backend="local", reason="no AWS credentials found"), None
+        return BackendStatus(backend="local", reason="no AWS credentials found"), None, None
     return (
         BackendStatus(
             backend="aws",
@@ -128,6 +127,7 @@ def choose_backend(
             endpoint_url=endpoint,
         ),
         _with_placeholder_keys(session) if source is None else session,
+        endpoint,
     )
 
 
@@ -162,7 +162,8 @@ class Backends:
         list_models: bool = True,
         silence_limit_s: float = SILENCE_LIMIT_S,
     ) -> None:
-        self.status, session = choose_backend(choice, region=region, profile=profile, endpoint_url=endpoint_url)
+        chosen = choose_backend(choice, region=region, profile=profile, endpoint_url=endpoint_url)
+        self.status, session, self._endpoint_url = chosen
         self._lock = threading.Lock()
         self._local_url = local_url
         self._local_endpoint: Any = None
@@ -171,11 +172,11 @@ class Backends:
         self._account: Account | None = None
         self._session = session
         self._silence_limit_s = silence_limit_s
-        self._places: dict[tuple[str, str | None], Place] = {}
+        self._places = Places(self._place)
         if session is not None:
             region = self.status.region or DEFAULT_REGION
-            client = self._client(session, region, self.status.endpoint_url)
-            if self.status.endpoint_url is None:
+            client = self._client(session, region)
+            if self._endpoint_url is None:
                 self._account = Account(control_client(session, region=region), region=region)
             self._aws = BedrockProvider(
                 client, backend="aws", models=aws_models(), account=self._account, region=region
@@ -202,33 +203,33 @@ class Backends:
         return self._aws
 
     def at(self, *, region: str | None = None, profile: str | None = None) -> Place:
-        """The same backends with AWS seen from another region or profile; each is made once. An endpoint set by hand
-        serves any region's name, and models of this machine stay where they are. Raises `ConfigurationError`."""
+        """The same backends with AWS seen from another region or profile; each is made once. Another profile without a
+        region means the one that boto3 finds for it. An endpoint set by hand serves any region's name, and models of
+        this machine stay where they are. Raises `ConfigurationError`."""
         status = self.status
-        named = (region or status.region or DEFAULT_REGION, profile or status.profile)
-        if status.backend == "local" or named == (status.region, status.profile):
+        profile = profile or status.profile
+        if not region and profile == status.profile:
+            region = status.region
+        if status.backend == "local" or (region, profile) == (status.region, status.profile):
             return Place(self, status, self._aws)
-        with self._lock:
-            if named not in self._places:
-                self._places[named] = self._place(*named)
-            if len(self._places) > MAX_PLACES:
-                del self._places[next(iter(self._places))]
-            return self._places[named]
+        return self._places.at(region or None, profile)
 
-    def _place(self, region: str, profile: str | None) -> Place:
-        session, endpoint_url = make_session(profile, region), self.status.endpoint_url
+    def _place(self, region: str | None, profile: str | None) -> Place:
+        session = make_session(profile, region)
+        region = region or session.region_name or self.status.region or DEFAULT_REGION
         source = _credentials_source(session)
         if source is None:
-            if endpoint_url is None:
+            if self._endpoint_url is None:
                 raise ConfigurationError(f"No AWS credentials found for profile {profile}. Run `aws configure`.")
             session = _with_placeholder_keys(session)
-        client = self._client(session, region, endpoint_url)
+        client = self._client(session, region)
         account = self._account if profile == self.status.profile else None
         provider = BedrockProvider(client, backend="aws", models=aws_models(), account=account, region=region)
         return Place(self, replace(self.status, region=region, profile=profile), provider)
 
-    def _client(self, session: boto3.Session, region: str, endpoint_url: str | None) -> RuntimeClient:
-        return runtime_client(session, region=region, endpoint_url=endpoint_url, silence_limit_s=self._silence_limit_s)
+    def _client(self, session: boto3.Session, region: str) -> RuntimeClient:
+        limit_s = self._silence_limit_s
+        return runtime_client(session, region=region, endpoint_url=self._endpoint_url, silence_limit_s=limit_s)
 
     def regions(self) -> Sequence[str]:
         """The regions that have Bedrock, as botocore's own list has them; none without AWS."""

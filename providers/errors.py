@@ -146,7 +146,7 @@ _SECRETS = re.compile(
     r"|bedrock-api-key-[A-Za-z0-9+/=_-]+"
     r"|Bearer\s+\S+"
     r"|aws_(?:secret_access_key|session_token)\W+\S+"
-    r"|(?P<login>(?<=://)[^/\s@]+@)"
+    r"|(?P<login>(?<=://)[^/?#\s\"']+@)"
     r"|(?P<home>/(?:home|Users)/[^/\s'\":;,)]+|/root(?![\w.-])|[A-Z]:\\Users\\[^\\\s'\":;,)]+)"
     r"|(?P<account>(?<![^\W_])(?<!\d\.)\d{12}(?![^\W_]))",
     re.IGNORECASE,

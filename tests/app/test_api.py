@@ -455,6 +455,25 @@ def test_operators_see_each_run(here: str) -> None:
     assert "playground_runs_under_way 0.0" in told.text
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_login_in_the_endpoint_is_in_no_row_and_no_answer(there: bool, run_log: RunLog, wire: WireServer) -> None:
+    wire.reply_with(document({"content": [{"type": "text", "text": "Hello"}], "stop_reason": "end_turn"}))
+    address = wire.url.partition("//")[2] if there else "127.0.0.1:9"
+    services = make_services(Backends("auto", endpoint_url=f"http://somebody:sec@ret@{address}"), run_log)
+    asked = {"prompt": "Hi", "model_id": CLAUDE, "stream": False}
+    with served(build_api(services)) as url:
+        answer = post(url, asked)
+        rows = httpx.get(url + "/api/runs", trust_env=False)
+        table = httpx.get(url + "/api/runs?format=csv", trust_env=False)
+    services.runner.close()
+    assert (answer.status_code == 200) is there
+    [row] = run_log.recent()
+    assert row.server_address == f"http://{address}"
+    for told in (answer.text, rows.text, table.text, str(row)):
+        assert "somebody" not in told
+        assert "ret@" not in told
+
+
 def test_past_the_limit_the_next_is_told_at_once(run_log: RunLog, wire: WireServer) -> None:
     wire.reply_with(silence)
     services = make_services(Backends("auto", endpoint_url=wire.url), run_log, max_runs=2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import socket
 import threading
 import time
@@ -16,6 +18,7 @@ from providers.cancellation import Cancellation, calling
 from providers.clients import local_client
 from providers.connect import Backends, choose_backend, configured_endpoint, make_session
 from providers.errors import ConfigurationError, ModelSilentError, StreamInterruptedError
+from providers.places import Place
 from providers.retry import RetryingProvider, RetryPolicy
 from providers.types import TextDelta, accumulate
 from tests.providers.conftest import ask
@@ -26,7 +29,7 @@ ANSWER = stream([*text_frames("Hel", "lo"), *stop_frames()])
 
 def choose(choice: str = "auto", **given: str | None) -> tuple[str, str]:
     told = {"region": None, "profile": None, "endpoint_url": None} | given
-    status, _ = choose_backend(choice, **told)  # type: ignore[arg-type]  # tests name the choice
+    status, *_ = choose_backend(choice, **told)  # type: ignore[arg-type]  # tests name the choice
     return status.backend, status.reason
 
 
@@ -161,9 +164,6 @@ def test_each_place_is_made_once_and_the_first_is_the_backend_s_own(wire: WireSe
     assert backends.at(region="eu-west-1") is backends.at(region="eu-west-1")
     own = backends.at(region="us-west-2").provider_for("amazon.nova-lite-v1:0")
     assert own is backends.at().provider_for("amazon.nova-lite-v1:0") is backends.aws()
-    for number in range(40):
-        backends.at(region=f"region-{number}")
-    assert len(backends._places) <= 16
 
 
 def test_a_place_that_cannot_be_is_a_sentence(wire: WireServer) -> None:
@@ -185,6 +185,59 @@ def test_a_profile_of_its_own_signs_with_its_own_keys(
     assert list(backends.profiles()) == ["other"]
     list(backends.at(profile="other").provider_for("amazon.nova-lite-v1:0").stream(ask()))
     assert "Credential=test-other/" in wire.asked[0].headers["authorization"]
+
+
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration file with a profile that has a region, and one whose keys come from a program that waits for
+    somebody to write them into a pipe."""
+    config, pipe = tmp_path / "config", tmp_path / "keys"
+    os.mkfifo(pipe)
+    config.write_text(
+        f"[profile far]\nregion = ap-south-1\n[profile slow]\ncredential_process = /bin/cat {shlex.quote(str(pipe))}\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    return pipe
+
+
+@pytest.mark.usefixtures("profiles")
+def test_a_profile_alone_means_its_own_region(wire: WireServer) -> None:
+    backends = Backends("auto", region="us-west-2", endpoint_url=wire.url)
+    assert backends.at(profile="far").status_of("amazon.nova-lite-v1:0").region == "ap-south-1"
+    assert backends.at(profile="far", region="eu-west-1").status_of("amazon.nova-lite-v1:0").region == "eu-west-1"
+
+
+def test_keys_that_take_long_hold_up_nobody_else(wire: WireServer, profiles: Path) -> None:
+    backends = Backends("auto", region="us-west-2", endpoint_url=wire.url, local_url=wire.url)
+    got: list[Place] = []
+    asking = [threading.Thread(target=lambda: got.append(backends.at(profile="slow")), daemon=True) for _ in range(2)]
+    for thread in asking:
+        thread.start()
+    with profiles.open("w") as pipe:  # opens when the program is waiting
+        assert backends.at(region="eu-west-1").status_of("amazon.nova-lite-v1:0").region == "eu-west-1"
+        assert backends.local() is backends.local()
+        assert got == []
+        pipe.write('{"Version": 1, "AccessKeyId": "test", "SecretAccessKey": "test"}')
+    for thread in asking:
+        thread.join(10)
+    assert len(got) == 2
+    assert got[0] is got[1]
+
+
+@pytest.mark.parametrize("by", ["argument", "environment"])
+def test_a_login_in_the_endpoint_is_for_the_client_alone(
+    by: str, wire: WireServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire.reply_with(ANSWER)
+    url = wire.url.replace("://", "://user:sec@ret@")
+    if by == "environment":
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", url)
+    backends = Backends("auto", endpoint_url=url if by == "argument" else None)
+    assert backends.status.endpoint_url == wire.url
+    assert backends.at(region="eu-west-1").status_of("amazon.nova-lite-v1:0").endpoint_url == wire.url
+    client: Any = backends._client(make_session(None), "us-west-2")
+    assert client.meta.endpoint_url == url
+    assert len(list(backends.aws().stream(ask()))) > 1
 
 
 def test_without_aws_there_is_no_other_place() -> None:

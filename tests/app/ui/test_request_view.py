@@ -66,6 +66,15 @@ def test_the_program_knows_region_and_endpoint() -> None:
     assert 'endpoint_url="http://127.0.0.1:8100"' in as_program(prepared, HERE)
 
 
+def test_the_program_does_not_tell_the_login_of_an_endpoint() -> None:
+    prepared = call("qwen.qwen3-32b-v1:0")
+    guarded = Backends("auto", endpoint_url="http://somebody:secret@127.0.0.1:9").status
+    shown = request_html(prepared, guarded, also_complete=False)
+    assert "http://127.0.0.1:9" in shown
+    assert "somebody" not in shown
+    assert "secret" not in shown
+
+
 def test_json_shows_a_body_as_what_it_says() -> None:
     prepared = call("us.anthropic.claude-haiku-4-5-20251001-v1:0")
     shown = json.loads(as_json(prepared))
