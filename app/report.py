@@ -22,7 +22,7 @@ from app.ui.escaping import escape
 from app.ui.latency_result import Outcome, verdict_html
 from app.ui.plots import drawing
 from app.ui.replay import replay_html
-from metrics.charts import distribution, gaps, paired_lines, timeline_of
+from metrics.charts import distribution, gaps, paired_lines, shared_axis, timeline_of
 from metrics.pairs import Pair, pairs_of
 from metrics.record import RunRecord, clean_text
 from metrics.silences import silences_of
@@ -62,7 +62,8 @@ def comparison_report(records: Sequence[RunRecord], texts: bool = True) -> str:
     """The report of one comparison: the runs of its panes, in their order."""
     rows = [cleaned(record) for record in records]
     names = names_of(rows)
-    drawn = [drawing(chart, name) for row, name in zip(rows, names, strict=True) if (chart := timeline_of(row)).svg]
+    charts = [timeline_of(row, shared_axis(rows)) for row in rows]
+    drawn = [drawing(chart, name) for chart, name in zip(charts, names, strict=True) if chart.svg]
     asked = list(dict.fromkeys(row.prompt for row in rows))
     systems = list(dict.fromkeys(row.system_prompt for row in rows if row.system_prompt))
     played = [replay_html(row, title=name, texts=texts, play=False) for row, name in zip(rows, names, strict=True)]
@@ -76,7 +77,7 @@ def comparison_report(records: Sequence[RunRecord], texts: bool = True) -> str:
     sections.append(
         ("Text over time", f'<div class="drawings">{"".join(drawn)}</div>' if drawn else _none("no chunk is known"))
     )
-    sections.append(("Replay", _replays(played, rows)))
+    sections.append(("Replay", _together(played) if len(played) > 1 else _replays(played, rows)))
     return report_html("Answers side by side", *sections)
 
 
@@ -134,6 +135,12 @@ def _replays(played: Sequence[str], rows: Sequence[RunRecord]) -> str:
     if not played:
         return _none("the times of the chunks were not read" if rows else "there is no run")
     return "".join(played)
+
+
+def _together(played: Sequence[str]) -> str:
+    """Side by side where there is room, with a button that starts them all at one moment."""
+    button = '<p class="play-all"><button type="button" data-do="play-all">Play all</button></p>'
+    return f'{button}<div class="replays">{"".join(played)}</div>'
 
 
 def _none(why: str) -> str:

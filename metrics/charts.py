@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from metrics.timing import NS_PER_S, Chunks, content
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Chart", "distribution", "gaps", "paired_lines", "timeline", "timeline_of"]
+__all__ = ["Axis", "Chart", "distribution", "gaps", "paired_lines", "shared_axis", "timeline", "timeline_of"]
 
 FLOOR_S = 1e-4
 """Shorter gaps are drawn here: chunks of one network read are apart by next to nothing."""
@@ -111,10 +112,27 @@ def distribution(complete: Sequence[float], streamed: Sequence[float]) -> Chart:
     return draw(title, " ".join(told), paint, height=260)
 
 
-def timeline(chunks: Chunks, duration_s: float, *, ended_s: float | None = None) -> Chart:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """How far the axes of a timeline reach at least, so that several can be compared by eye."""
+
+    end_s: float = 0.0
+    chars: int = 1
+
+
+def shared_axis(records: Sequence[RunRecord]) -> Axis:
+    """The axes that hold the timelines of all these runs."""
+    drawn = [(record, typed_chunks(record.chunks or ())) for record in records if record.mode == "stream"]
+    return Axis(
+        end_s=max([_end_s(chunks, record.duration_s or 0.0) for record, chunks in drawn], default=0.0),
+        chars=max([_most_chars(chunks) for _, chunks in drawn], default=1),
+    )
+
+
+def timeline(chunks: Chunks, duration_s: float, *, ended_s: float | None = None, axis: Axis | None = None) -> Chart:
     """One streamed run: characters of visible text over time, a tick for each chunk, long gaps hatched, the longest one
     told. Chunks are (nanoseconds since the call, kind, characters). `ended_s`: the run was cut then, so that the
-    silence at its end is shown, too."""
+    silence at its end is shown, too. `axis`: how far it reaches at least."""
     title = "Text over time"
     pieces = content(chunks)
     if not pieces:
@@ -124,7 +142,7 @@ def timeline(chunks: Chunks, duration_s: float, *, ended_s: float | None = None)
     thoughts = [piece for piece in pieces if piece[1] != "text"]
 
     def paint(axes: Axes) -> None:
-        top = max(1, *(sum(chars for _, _, chars in some) for some in (texts, thoughts)))
+        top = max(_most_chars(chunks), axis.chars if axis else 1)
         lines = (("Thinking", thoughts, COMPLETE, "--"), ("Text", texts, STREAMED, "-"))
         for name, some, colour, style in lines:
             if some:
@@ -137,7 +155,7 @@ def timeline(chunks: Chunks, duration_s: float, *, ended_s: float | None = None)
         if thoughts:
             axes.legend(loc="upper left")
         axes.set_ylim(-0.14 * top, 1.12 * top)
-        axes.set_xlim(0, max(duration_s, pieces[-1][0] / NS_PER_S) * 1.02 or 1.0)
+        axes.set_xlim(0, max(_end_s(chunks, duration_s), axis.end_s if axis else 0.0) * 1.02 or 1.0)
         axes.set_xlabel("Seconds since the call")
         axes.set_ylabel("Characters")
         axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= top])
@@ -146,11 +164,23 @@ def timeline(chunks: Chunks, duration_s: float, *, ended_s: float | None = None)
     return draw(title, _words_of_timeline(texts, thoughts, found, duration_s), paint, height=230)
 
 
-def timeline_of(record: RunRecord) -> Chart:
+def timeline_of(record: RunRecord, axis: Axis | None = None) -> Chart:
     """The timeline of a logged run. A complete answer has none."""
     chunks = record.chunks or () if record.mode == "stream" else ()
     cut = record.status != "completed"
-    return timeline(typed_chunks(chunks), record.duration_s or 0.0, ended_s=record.duration_s if cut else None)
+    ended_s = record.duration_s if cut else None
+    return timeline(typed_chunks(chunks), record.duration_s or 0.0, ended_s=ended_s, axis=axis)
+
+
+def _end_s(chunks: Chunks, duration_s: float) -> float:
+    pieces = content(chunks)
+    return max(duration_s, pieces[-1][0] / NS_PER_S if pieces else 0.0)
+
+
+def _most_chars(chunks: Chunks) -> int:
+    """Of text or of thinking, whichever is more; at least 1."""
+    kinds = [[chars for _, kind, chars in content(chunks) if (kind == "text") is text] for text in (True, False)]
+    return max(1, *map(sum, kinds))
 
 
 def gaps(gaps_s: Sequence[float]) -> Chart:

@@ -143,6 +143,17 @@ def test_a_comparison_says_who_was_first_and_what_to_be_careful_about() -> None:
     assert comparison().count("data-replay=") == 4
 
 
+def test_answers_of_a_comparison_share_their_axes_and_play_at_once() -> None:
+    rows = [a_streamed("1", request_model="a"), a_streamed("2", request_model="b", stall_s=8.0)]
+    report = comparison_report(rows)
+    drawings = re.findall(r'<svg class="chart".*?</svg>', report)
+    ends = [re.findall(r'<text style="[^"]*middle[^"]*" x="([\d.]+)"[^>]*>([\d.]+)</text>', one) for one in drawings]
+    assert len(ends) == 2
+    assert ends[0] == ends[1] != []
+    assert "Play all" in words_of(report)
+    assert "Play all" not in words_of(comparison_report(rows[:1]))
+
+
 def test_two_may_be_first_each_in_its_own_way() -> None:
     rows = [a_streamed("1", first_s=0.2, duration_s=9.0, request_model="a"), a_streamed("2", request_model="b")]
     assert "a: first text soonest, 200 ms; b: done first, 1.30 s." in comparison_report(rows)

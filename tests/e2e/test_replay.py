@@ -153,6 +153,16 @@ def test_pause_speed_and_scrub_by_keyboard(shown: Shown) -> None:
     expect(text_of(page, "whole")).to_have_text(re.compile("^Sleep"))
 
 
+def test_all_answers_of_a_comparison_play_at_once(shown: Shown) -> None:
+    rows = [a_streamed("1", first_s=0.1, request_model="a"), a_streamed("2", first_s=60.0, request_model="b")]
+    page = shown(comparison_report(rows))
+    first, second = page.locator(".replay").all()
+    page.get_by_role("button", name="Play all").click()
+    expect(second.locator('[data-pane="streamed"] .replay-note')).to_have_text(re.compile(r"^waiting \d"))
+    expect(first.locator('[data-pane="streamed"] .replay-note')).to_have_text(re.compile("^done after"))
+    assert second.locator('[data-pane="streamed"] .replay-text').text_content() == ""
+
+
 def test_markup_is_text(shown: Shown) -> None:
     evil = '<img src="http://127.0.0.1:9/x" onerror="alert(1)"><script>alert(2)</script> 5 < 6 & 7\n\n  end'
     page = shown(comparison_report([a_streamed("1", response=evil, request_model=evil)]))

@@ -146,6 +146,12 @@ window.playgroundReplay = (() => {
     else seek(duration); // until somebody plays it, it can be read
   };
 
+  // All replays of a report from their beginning, at one moment: whose answer was sooner is seen.
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest('[data-do="play-all"]')) return;
+    for (const again of document.querySelectorAll('[data-replay] [data-do="restart"]')) again.click();
+  });
+
   const scan = () => document.querySelectorAll("[data-replay]:not([data-ready])").forEach(setUp);
   const watch = () => {
     scan();
