@@ -27,8 +27,8 @@ def replay_html(record: RunRecord, *, title: str = "", texts: bool = True, play:
 
     A run whose chunks were not read, or that has none, plays only its wait.
     """
-    if not record.duration_s:
-        return '<p class="note">This run ended before anything could be timed: there is nothing to replay.</p>'
+    if why := why_not(record):
+        return f'<p class="note">{escape(why)}</p>'
     heading = f"Replay: {title or record.request_model}"
     data = escape(json.dumps(_data(record, texts=texts), ensure_ascii=False, separators=(",", ":")))
     marks = "".join(f'<span class="replay-mark">{escape(mark)}</span>' for mark in _marks(record))
@@ -46,6 +46,14 @@ def replay_html(record: RunRecord, *, title: str = "", texts: bool = True, play:
         '<input type="range" min="0" max="1" step="any" value="0" aria-label="Moment of the run"></div>'
         f'<p class="sr-only" role="status"></p><div class="replay-panes">{panes}</div>{problem}{told}</section>'
     )
+
+
+def why_not(record: RunRecord) -> str:
+    """Why a run cannot be played; empty where it can."""
+    if not record.duration_s:
+        return "This run ended before anything could be timed: there is nothing to replay."
+    came = record.response or record.reasoning or any(chars for _, _, chars in record.chunks or ())
+    return "" if came else "No text came in this run: there is nothing to replay."
 
 
 def _controls() -> str:
@@ -150,8 +158,8 @@ def _words(record: RunRecord) -> list[str]:
 
 def reader_line(record: RunRecord) -> str:
     """`First sentence at 0.90 s. A reader of 240 words a minute never ran out of text.`; empty without text.
-    Whether the text would have lasted is not said of one that was cut."""
-    reader = reader_of(record)
+    Whether the text would have lasted is not said of one that was cut, and nothing of one that came all at once."""
+    reader = reader_of(record) if record.mode == "stream" else None
     if reader is None:
         return ""
     sentence = (

@@ -19,7 +19,7 @@ import gradio as gr
 from app.services import Services
 from app.ui.escaping import escape
 from app.ui.present import many
-from app.ui.replay import replay_html
+from app.ui.replay import replay_html, why_not
 from app.ui.run_details import details
 from app.ui.runs_form import ANY, PAGE_ROWS, Asked, read_form, sort_choices, sorts
 from app.ui.runs_widgets import FORMATS, RunsWidgets, place_runs
@@ -106,7 +106,11 @@ class _Runs:
             records = self._records(view, chosen)
         except RunLogError as error:
             return _closed(_problem(error))
-        return (chosen, _opened(records), gr.Button(interactive=True), "") if records else _closed()
+        if not records:
+            return _closed()
+        why = why_not(records[-1])
+        note = f'<p class="note">{escape(why)}</p>' if why else ""
+        return chosen, _opened(records), gr.Button(interactive=not why), note
 
     def close(self) -> tuple[Any, ...]:
         """Nothing is chosen any more."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.ui.replay import BLOCK, replay_html
+from app.ui.replay import BLOCK, replay_html, why_not
 from metrics.record import RunRecord
 from tests.app.ui.make import a_record
 
@@ -81,6 +81,7 @@ def test_a_complete_answer_plays_only_its_wait_and_says_so() -> None:
     assert "It has no chunks: what is played is its wait of 7.40 s." in drawn
     assert 'data-pane="streamed"' not in drawn
     assert "replay-strip" not in drawn
+    assert "reader" not in drawn
 
 
 @pytest.mark.parametrize(
@@ -130,6 +131,13 @@ def test_a_run_without_times_of_chunks_plays_its_wait(chunks: Any) -> None:
 
 def test_a_run_that_was_never_timed_cannot_be_played() -> None:
     assert "nothing to replay" in replay_html(a_record(duration_s=None, status="failed"))
+
+
+def test_a_run_without_any_text_cannot_be_played_and_says_so() -> None:
+    nothing = a_record(response="", chunks=((S, "text", 0),), status="failed")
+    assert why_not(nothing) == "No text came in this run: there is nothing to replay."
+    assert why_not(nothing) in replay_html(nothing)
+    assert why_not(TWO) == ""
 
 
 def test_it_plays_by_itself_only_where_it_was_asked_for() -> None:

@@ -45,6 +45,7 @@ def runs(run_log: RunLog, endpoint: LocalEndpoint, tmp_path: Path, monkeypatch: 
             status="cancelled",
             decode_tokens_per_s=None,
             duration_s=1.0,
+            response="Half of it",
             prompt="=cmd|' /C calc'!A0",
             flags=("cold",),
             experiment_id="e",
@@ -224,6 +225,13 @@ def test_a_row_opens_its_run(runs: _Runs) -> None:
     assert "simulated.swift" in opened["details"]
     nothing = choose(runs, "Runs", "no such run")
     assert (nothing["chosen"], nothing["details"], nothing["replay_run"].interactive) == ("", "", False)
+
+
+def test_a_run_without_text_says_why_it_is_not_played(runs: _Runs, run_log: RunLog) -> None:
+    run_log.add(a_record(run_id="silent", response="", status="failed"))
+    opened = choose(runs, "Runs", "2026", "silent")
+    assert (opened["chosen"], opened["replay_run"].interactive) == ("silent", False)
+    assert "No text came in this run" in opened["replay"]
 
 
 def test_a_pair_opens_both_runs(runs: _Runs) -> None:
