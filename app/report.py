@@ -62,7 +62,8 @@ def comparison_report(records: Sequence[RunRecord], texts: bool = True) -> str:
     """The report of one comparison: the runs of its panes, in their order."""
     rows = [cleaned(record) for record in records]
     names = names_of(rows)
-    charts = [timeline_of(row, shared_axis(rows)) for row in rows]
+    axis = shared_axis(rows)
+    charts = [timeline_of(row, axis) for row in rows]
     drawn = [drawing(chart, name) for chart, name in zip(charts, names, strict=True) if chart.svg]
     asked = list(dict.fromkeys(row.prompt for row in rows))
     systems = list(dict.fromkeys(row.system_prompt for row in rows if row.system_prompt))

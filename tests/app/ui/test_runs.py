@@ -34,7 +34,7 @@ def runs(run_log: RunLog, endpoint: LocalEndpoint, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
     pair = {"pair_id": "p", "prompt": "Tell me about the sea"}
     run_log.add(a_record(run_id="a", mode="sync", time_to_visible_s=7.4, time_to_first_visible_s=None, **pair))
-    run_log.add(a_record(run_id="b", started_at="2026-11-22T10:01:00.000000Z", **pair))
+    run_log.add(a_record(run_id="b", started_at="2026-11-22T10:01:00.000000Z", response="Deep.", **pair))
     run_log.add(
         a_record(
             run_id="c",
