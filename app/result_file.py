@@ -46,8 +46,8 @@ def write(path: Path, text: str) -> None:
 
 
 def _takes_all(path: Path) -> bool:
-    """A pipe or a device, which nothing may take the place of."""
-    return path.exists() and not path.is_file()
+    """A pipe or a device, which nothing may take the place of. /dev/stdout may be a file that the shell holds open."""
+    return path.exists() and (not path.is_file() or path.is_relative_to("/dev"))
 
 
 def _part(path: Path) -> Path:

@@ -47,6 +47,13 @@ def test_what_fails_leaves_no_half_file(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gone", "target.json"]
 
 
+def test_a_file_that_the_shell_holds_open_stays_the_same_file(tmp_path: Path) -> None:
+    with (tmp_path / "redirected").open("w") as held:
+        result_file.write(Path(f"/dev/fd/{held.fileno()}"), "text")
+        assert os.fstat(held.fileno()).st_nlink == 1, "nothing took its place"
+    assert (tmp_path / "redirected").read_text("utf-8") == "text"
+
+
 def test_a_pipe_keeps_its_reader_and_gets_the_text(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
