@@ -83,7 +83,7 @@ def test_a_log_that_does_not_answer_holds_no_run_up() -> None:
     journal = Journal(full, every_s=0.01)
     began = time.monotonic()
     journal.open("one", lambda: record("one"))
-    assert time.monotonic() - began < PATIENCE_S + 0.2
+    assert time.monotonic() - began < PATIENCE_S + 1, "it hung on the log, which takes five seconds"
     full.go_on.set()
     full.asked.clear()
     assert full.asked.wait(5), "it goes on trying"
