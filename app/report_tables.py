@@ -11,7 +11,7 @@ from app.ui.escaping import escape
 from app.ui.markup import MODE_WORDS
 from app.ui.replay import ENDINGS
 from metrics.record import RunRecord
-from metrics.silences import longest, silences_of
+from metrics.side_by_side import best, flow_per_s, lengths_that_differ, longest_silence_s
 
 _TELLING: dict[str, Callable[[RunRecord], str]] = {
     "mode": lambda row: MODE_WORDS[row.mode].lower(),
@@ -20,7 +20,6 @@ _TELLING: dict[str, Callable[[RunRecord], str]] = {
     "max tokens": lambda row: f"{row.max_tokens or present.DASH} tokens at most",
     "top-p": lambda row: "its own top-p" if row.top_p is None else f"top-p {row.top_p:g}",
 }
-LENGTHS_DIFFER = 1.3
 
 
 def names_of(rows: Sequence[RunRecord]) -> list[str]:
@@ -51,19 +50,22 @@ def comparison_lead(rows: Sequence[RunRecord], names: Sequence[str]) -> str:
 
 def comparison_table(rows: Sequence[RunRecord], names: Sequence[str]) -> str:
     """A row for each run; the best of a column among whole answers says so."""
-    columns: list[tuple[str, Callable[[RunRecord], float | None], Callable[[float | None], str], int]] = [
-        ("First text", _visible_s, present.seconds, 1),
-        ("Total", _total_s, present.seconds, 1),
-        ("Rate", lambda row: row.decode_tokens_per_s, present.rate, -1),
-        ("Longest silence", _silence_s, present.seconds, 1),
-        ("Cost", lambda row: row.cost_usd, present.money, 1),
+    columns: list[tuple[str, Callable[[RunRecord], float | None], Callable[[float | None], str]]] = [
+        ("First text", _visible_s, present.seconds),
+        ("Total", _total_s, present.seconds),
+        ("Rate", flow_per_s, present.rate),
+        ("Longest silence", longest_silence_s, present.seconds),
+        ("Cost", lambda row: row.cost_usd, present.money),
     ]
-    best = [_best(rows, value_of, way) for _, value_of, _, way in columns]
+    marked = [
+        best(rows, value_of, [say(value_of(row)) for row in rows], most=value_of is flow_per_s)
+        for _, value_of, say in columns
+    ]
     body = []
     for number, (row, name) in enumerate(zip(rows, names, strict=True)):
         cells = [
             f"{say(value_of(row))}{' · best' if number in bests else ''}"
-            for (_, value_of, say, _), bests in zip(columns, best, strict=True)
+            for (_, value_of, say), bests in zip(columns, marked, strict=True)
         ]
         body.append([name, ENDINGS[row.status], *cells, _tokens(row), ", ".join(_remarks(row))])
     return table(("Answer", "Ended", *(title for title, *_ in columns), "Tokens", "Remarks"), body)
@@ -131,40 +133,23 @@ def facts(told: Sequence[tuple[str, str]]) -> str:
 
 def _firsts(rows: Sequence[RunRecord], names: Sequence[str]) -> str:
     """Whose text began first, and who was done first."""
-    told = [
-        (_best(rows, value_of, 1), what, value_of)
-        for what, value_of in (("first text soonest", _visible_s), ("done first", _total_s))
-    ]
-    said = [
-        (" and ".join(names[at] for at in sorted(best)), f"{what}, {present.seconds(value_of(rows[min(best)]))}")
-        for best, what, value_of in told
-        if best
-    ]
+    said = []
+    for what, value_of in (("first text soonest", _visible_s), ("done first", _total_s)):
+        words = [present.seconds(value_of(row)) for row in rows]
+        if first := sorted(best(rows, value_of, words)):
+            said.append((" and ".join(names[at] for at in first), f"{what}, {words[first[0]]}"))
     if len({who for who, _ in said}) == 1:
         return f"{said[0][0]}: {' and '.join(what for _, what in said)}"
     return "; ".join(f"{who}: {what}" for who, what in said)
-
-
-def _best(rows: Sequence[RunRecord], value_of: Callable[[RunRecord], float | None], way: int) -> frozenset[int]:
-    """The places with the best value of the whole answers; simulated ones only among themselves. Where
-    all are alike, or there is one only, none is best."""
-    whole = [(at, row) for at, row in enumerate(rows) if row.status == "completed"]
-    real = [(at, row) for at, row in whole if not row.simulated]
-    values = {at: value for at, row in real or whole if (value := value_of(row)) is not None}
-    if len(set(values.values())) < 2:
-        return frozenset()
-    top = min(values.values(), key=lambda value: way * value)
-    return frozenset(at for at, value in values.items() if value == top)
 
 
 def _cautions(whole: Sequence[RunRecord]) -> list[str]:
     said = []
     if 0 < sum(row.simulated for row in whole) < len(whole):
         said.append("Simulated answers stand beside real ones: their times are made up, and they are never the best.")
-    lengths = [row.output_tokens or row.tokens_estimated or 0 for row in whole]
-    if len(lengths) > 1 and max(lengths) > LENGTHS_DIFFER * max(1, min(lengths)):
+    if lengths := lengths_that_differ(whole):
         said.append(
-            f"The answers differ in length ({min(lengths):,} to {max(lengths):,} tokens): a part of the difference in "
+            f"The answers differ in length ({lengths[0]:,} to {lengths[1]:,} tokens): a part of the difference in "
             "total time is length."
         )
     here = [row for row in whole if row.backend == "local" and not row.simulated and row.order_in_pair is None]
@@ -212,8 +197,3 @@ def _visible_s(row: RunRecord) -> float | None:
 
 def _total_s(row: RunRecord) -> float | None:
     return row.duration_s
-
-
-def _silence_s(row: RunRecord) -> float | None:
-    silence = longest(silences_of(row))
-    return silence.length_s if silence else None

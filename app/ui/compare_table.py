@@ -9,15 +9,14 @@ from app.comparisons import Standing
 from app.live import RunUpdate
 from app.ui import present
 from app.ui.compare_form import differences
-from app.ui.compare_timeline import gaps_of
 from app.ui.compare_view import LETTERS, name_of
 from app.ui.escaping import escape
 from app.ui.markup import Labels
 from app.ui.present import Figure
-from metrics.silences import longest
+from metrics.record import RunRecord
+from metrics.side_by_side import best, flow_per_s, lengths_that_differ, longest_silence_s
 from metrics.votes import Preference
 
-LENGTHS_DIFFER = 1.3
 SAMPLES = (
     "Explain in simple words how a rainbow forms.",
     "Give me five tips for a good night's sleep.",
@@ -31,29 +30,8 @@ class Column:
     title: str
     meaning: str
     words: Callable[[RunUpdate], str]
-    value: Callable[[RunUpdate], float | None] = lambda _: None
+    value: Callable[[RunRecord], float | None] = lambda _: None
     most: bool = False
-
-
-def _visible_s(update: RunUpdate) -> float | None:
-    return update.record.time_to_visible_s if update.record else None
-
-
-def _total_s(update: RunUpdate) -> float | None:
-    return update.record.duration_s if update.record else None
-
-
-def _silence_s(update: RunUpdate) -> float | None:
-    silence = longest(gaps_of(update))
-    return silence.length_s if silence else None
-
-
-def _flow_per_s(update: RunUpdate) -> float | None:
-    return update.record.decode_tokens_per_s if update.record and update.mode == "stream" else None
-
-
-def _cost_usd(update: RunUpdate) -> float | None:
-    return update.record.cost_usd if update.record else None
 
 
 def _said(name: str) -> Callable[[RunUpdate], str]:
@@ -73,24 +51,29 @@ COLUMNS = (
         title="First text",
         meaning="From the call until there was something to read; a complete answer is there all at once",
         words=_said("first"),
-        value=_visible_s,
+        value=lambda row: row.time_to_visible_s,
     ),
     Column(
         title="Rate",
         meaning="Tokens per second after the first chunk; of a complete answer over the whole time, which is no match",
         words=_said("rate"),
-        value=_flow_per_s,
+        value=flow_per_s,
         most=True,
     ),
     Column(title="Tokens", meaning="Output tokens", words=_said("tokens")),
-    Column(title="Total", meaning="From the call until the answer was complete", words=_said("total"), value=_total_s),
+    Column(
+        title="Total",
+        meaning="From the call until the answer was complete",
+        words=_said("total"),
+        value=lambda row: row.duration_s,
+    ),
     Column(
         title="Longest silence",
         meaning="The longest time between two chunks",
-        words=lambda update: present.seconds(_silence_s(update)),
-        value=_silence_s,
+        words=lambda update: present.seconds(longest_silence_s(update.record) if update.record else None),
+        value=longest_silence_s,
     ),
-    Column(title="Cost", meaning="At list price", words=_said("cost"), value=_cost_usd),
+    Column(title="Cost", meaning="At list price", words=_said("cost"), value=lambda row: row.cost_usd),
 )
 
 
@@ -124,7 +107,7 @@ def _welcome() -> str:
 def _table(standing: Standing, labels: Labels) -> str:
     titles = [("Pane", ""), ("Ended", ""), *((column.title, column.meaning) for column in COLUMNS), ("Remarks", "")]
     heads = "".join(f'<th scope="col" title="{escape(meaning)}">{title}</th>' for title, meaning in titles)
-    marked = [best(standing.answers, column) for column in COLUMNS]
+    marked = [best_of(standing.answers, column) for column in COLUMNS]
     unlike = differences(standing.panes) if standing.panes else ()
     rows = "".join(
         _row(standing, pane, name_of(standing, pane, labels), unlike[pane] if pane < len(unlike) else (), marked)
@@ -169,22 +152,10 @@ def _remarks(standing: Standing, pane: int, update: RunUpdate) -> list[str]:
     return said
 
 
-def best(answers: Sequence[RunUpdate | None], column: Column) -> frozenset[int]:
-    """The panes with the best figure of a column. Only whole answers count, simulated models and real ones each among
-    themselves, and where all say the same nobody is best."""
-    found: set[int] = set()
-    for simulated in (False, True):
-        values = {
-            pane: value
-            for pane, update in enumerate(answers)
-            if update is not None and update.state == "done" and update.simulated is simulated
-            if (value := column.value(update)) is not None
-        }
-        if len({column.words(update) for pane in values if (update := answers[pane])}) < 2:
-            continue
-        top = (max if column.most else min)(values.values())
-        found |= {pane for pane, value in values.items() if value == top}
-    return frozenset(found)
+def best_of(answers: Sequence[RunUpdate | None], column: Column) -> frozenset[int]:
+    """The panes with the best figure of a column."""
+    rows = [update.record if update is not None and update.state == "done" else None for update in answers]
+    return best(rows, column.value, [column.words(update) if update else "" for update in answers], most=column.most)
 
 
 # --- what to be careful about -----------------------------------------------------------------------------------------
@@ -202,12 +173,11 @@ def cautions_of(standing: Standing) -> list[str]:
         )
     if len({update.simulated for update in ended}) > 1:
         said.append(
-            "Simulated models keep a stated timing: they are marked among themselves, and say nothing about real ones."
+            "Simulated models keep a stated timing: they say nothing of real ones, and are never the best beside one."
         )
-    tokens = [update.tokens for update in ended if update.state == "done" and update.tokens]
-    if len(tokens) > 1 and max(tokens) >= LENGTHS_DIFFER * min(tokens):
+    if lengths := lengths_that_differ(update.record for update in ended if update.record):
         said.append(
-            f"The answers differ in length ({min(tokens):,} to {max(tokens):,} tokens): a longer answer takes longer. "
+            f"The answers differ in length ({lengths[0]:,} to {lengths[1]:,} tokens): a longer answer takes longer. "
             "Compare first text and rate, or give all of them the same max tokens."
         )
     cold = [update.record is not None and "cold" in update.record.flags for update in ended]

@@ -8,7 +8,8 @@ from app.live import NS_PER_S, STALLED_AFTER_S, RunUpdate
 from app.ui import present
 from app.ui.escaping import escape
 from app.ui.race import AXIS_S, lane_times
-from metrics.silences import Silence, long_ones, longest, silences_of
+from metrics import side_by_side
+from metrics.silences import Silence, long_ones, longest
 
 WIDTH = 1000
 """Units of the axis, and by that the most ticks that are drawn: chunks that fall on one unit share a tick."""
@@ -16,10 +17,7 @@ WIDTH = 1000
 
 def gaps_of(update: RunUpdate) -> tuple[Silence, ...]:
     """The silences of a streamed answer that has ended; none of one that was no stream."""
-    record = update.record
-    if record is None or "buffered_stream" in record.flags:
-        return ()
-    return silences_of(record)
+    return side_by_side.gaps_of(update.record) if update.record else ()
 
 
 def shared_axis_s(answers: Sequence[RunUpdate | None], *, moving: bool) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.comparisons import PaneSettings, Standing
 from app.live import RunFailure, RunUpdate
-from app.ui.compare_table import COLUMNS, best, cautions_of, summary
+from app.ui.compare_table import COLUMNS, best_of, cautions_of, summary
 from metrics.votes import Preference
 from tests.app.ui.make import a_live_update, a_record, an_update
 from tests.app.ui.test_compare_view import labels, standing
@@ -44,26 +44,31 @@ def test_the_best_of_each_column_is_marked_with_a_word() -> None:
 
 
 def test_what_reads_the_same_has_no_best() -> None:
-    assert best((answer(0.4121, 5), answer(0.4122, 5)), COLUMNS[FIRST]) == frozenset()
-    assert best((answer(0.4, 5),), COLUMNS[FIRST]) == frozenset()
+    assert best_of((answer(0.4121, 5), answer(0.4122, 5)), COLUMNS[FIRST]) == frozenset()
+    assert best_of((answer(0.4, 5),), COLUMNS[FIRST]) == frozenset()
 
 
 def test_only_whole_answers_can_be_best() -> None:
     stopped = answer(0.1, 1.0, state="stopped")
     failed = an_update(state="failed", failure=RunFailure(sentence="No.", type="X"), record=None, run_id="")
-    assert best((stopped, answer(0.4, 5), answer(0.9, 6), failed, None), COLUMNS[FIRST]) == frozenset({1})
+    assert best_of((stopped, answer(0.4, 5), answer(0.9, 6), failed, None), COLUMNS[FIRST]) == frozenset({1})
 
 
-def test_simulated_and_real_models_are_marked_among_themselves() -> None:
-    answers = (answer(0.1, 1, simulated=True), answer(0.4, 5), answer(0.9, 6), answer(0.2, 2, simulated=True))
-    assert best(answers, COLUMNS[FIRST]) == frozenset({0, 1})
-    assert best(answers[:2], COLUMNS[FIRST]) == frozenset()
+def simulated(visible_s: float, total_s: float) -> RunUpdate:
+    return answer(visible_s, total_s, simulated=True, record={"simulated": True, "backend": "local"})
+
+
+def test_simulated_models_are_never_the_best_beside_a_real_one() -> None:
+    answers = (simulated(0.1, 1), answer(0.4, 5), answer(0.9, 6), simulated(0.2, 2))
+    assert best_of(answers, COLUMNS[FIRST]) == frozenset({1})
+    assert best_of(answers[:2], COLUMNS[FIRST]) == frozenset()
+    assert best_of((answers[0], answers[3]), COLUMNS[FIRST]) == frozenset({0})
     assert any("Simulated models" in words for words in cautions_of(standing(*answers)))
 
 
 def test_the_rate_of_a_complete_answer_is_no_match_for_that_of_a_stream() -> None:
-    complete = answer(5, 5, 900.0, mode="sync")
-    assert best((complete, answer(0.4, 5, 60), answer(0.4, 5, 30)), COLUMNS[RATE]) == frozenset({1})
+    complete = answer(5, 5, 900.0, mode="sync", record={"mode": "sync"})
+    assert best_of((complete, answer(0.4, 5, 60), answer(0.4, 5, 30)), COLUMNS[RATE]) == frozenset({1})
 
 
 def test_failed_panes_are_rows_too() -> None:
@@ -97,9 +102,9 @@ def test_panes_that_shared_the_one_model_are_told_to_go_one_after_another() -> N
 
 
 def test_lengths_that_differ_are_told() -> None:
-    answers = answer(0.2, 1, tokens=100), answer(0.3, 2, tokens=131)
-    assert any("100 to 131 tokens" in words for words in cautions_of(standing(*answers)))
-    assert not cautions_of(standing(answer(0.2, 1, tokens=100), answer(0.3, 2, tokens=129)))
+    short, long = (answer(0.2, 1, record={"output_tokens": tokens}) for tokens in (100, 131))
+    assert any("100 to 131 tokens" in words for words in cautions_of(standing(short, long)))
+    assert not cautions_of(standing(short, answer(0.3, 2, record={"output_tokens": 129})))
 
 
 def test_one_cold_start_among_warm_ones_is_told() -> None:
