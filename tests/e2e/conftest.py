@@ -51,10 +51,11 @@ expect.set_options(timeout=15_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here needs a browser."""
+    """Everything here needs a browser, and time: on a busy machine the start of a server alone takes half a minute."""
     for item in items:
         if "e2e" in item.path.parts:
             item.add_marker("e2e")
+            item.add_marker(pytest.mark.timeout(180))
 
 
 # --- the playground ---------------------------------------------------------------------------------------------------
