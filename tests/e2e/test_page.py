@@ -201,3 +201,15 @@ def test_the_chosen_model_is_there_after_a_reload(chat: Chat) -> None:
     chat.page.reload()
     chat.ready()
     expect(chat.page.locator("#model input")).to_have_value(re.compile("swift"))
+
+
+def test_each_tab_keeps_its_own_place(chat: Chat) -> None:
+    page = chat.page
+    page.set_viewport_size({"width": 1280, "height": 400})
+    page.get_by_role("tab", name="Compare").click()
+    page.wait_for_function("document.scrollingElement.scrollHeight > innerHeight + 120")
+    page.evaluate("window.scrollTo(0, 120)")
+    page.get_by_role("tab", name="Latency").click()
+    page.wait_for_function("window.scrollY === 0")
+    page.get_by_role("tab", name="Compare").click()
+    page.wait_for_function("window.scrollY === 120")

@@ -208,6 +208,18 @@ def test_hostile_text_is_text(page: Page) -> None:
     assert page.locator("ul[role=listbox] :is(img, script)").count() == 0
 
 
+@pytest.mark.parametrize("keys", [["Tab"], ["Escape", "Tab"], ["s", "Tab"], ["Shift+Tab"]], ids="+".join)
+def test_a_list_closes_when_it_is_left(page: Page, keys: list[str]) -> None:
+    lists = page.locator("ul[role=listbox]")
+    page.locator("#runs-mode input").click()
+    expect(lists).to_have_count(1)
+    for key in keys:
+        page.keyboard.press(key)
+    expect(page.locator("#runs-mode input")).not_to_be_focused()
+    page.locator("#runs-text textarea, #runs-text input").focus()
+    expect(lists).to_have_count(0)
+
+
 def test_a_broken_log_says_so_and_comes_back(page: Page, full: Playground) -> None:
     raw = sqlite3.connect(full.log)
     raw.execute("ALTER TABLE runs RENAME TO away")

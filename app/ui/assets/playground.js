@@ -246,9 +246,20 @@ window.playground = (() => {
   };
 
   // --- the rest of the page ---
+  const left = {}; // where each tab was left: a new one begins at its top
+  const leave = () => {
+    left[root().dataset.tab] = { top: window.scrollY, following };
+  };
   const tab = (name) => {
+    if (name === root().dataset.tab) return;
     root().dataset.tab = name;
-    showJump();
+    requestAnimationFrame(() => {
+      const place = left[name] || { top: 0, following };
+      following = place.following;
+      if (name === "chat" && busy() && following) toBottom();
+      else window.scrollTo({ top: place.top });
+      showJump();
+    });
   };
   const download = (id) => {
     // The link is drawn a moment after the file is known.
@@ -295,6 +306,13 @@ window.playground = (() => {
     new MutationObserver(name).observe($("main") || document.body, { childList: true, subtree: true });
   };
 
+  document.addEventListener(
+    "click",
+    (event) => {
+      if (event.target.closest?.("#tabs > .tab-wrapper [role=tab]")) leave();
+    },
+    true,
+  );
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("[data-act]");
     if (button) act(button);
@@ -320,6 +338,14 @@ window.playground = (() => {
     );
   }
   document.addEventListener(
+    "keydown",
+    (event) => {
+      // Gradio 6.31 opens a list a moment after any key in its field: after the Tab that left it too, and for good.
+      if (event.key === "Tab" && event.target.matches?.("[role=combobox], [role=listbox]")) event.stopPropagation();
+    },
+    true,
+  );
+  document.addEventListener(
     "blur",
     (event) => {
       // Gradio would quietly put the nearest allowed number in its place; the server says what is wrong with it.
@@ -328,7 +354,7 @@ window.playground = (() => {
     true,
   );
   window.addEventListener("scroll", () => {
-    if (busy()) following = nearBottom();
+    if (busy() && root().dataset.tab === "chat") following = nearBottom();
     showJump();
   }, { passive: true });
   window.matchMedia("(max-width: 860px)").addEventListener("change", (query) => showSettings(!query.matches));
