@@ -22,7 +22,7 @@ from app.ui import compare_form, compare_view
 from app.ui.asking import capabilities_of, check_prompt
 from app.ui.chat import KEEP, PRIVATE, problem_of
 from app.ui.compare_outputs import ARRANGED, Outputs, heads, refused
-from app.ui.compare_report import write_report
+from app.ui.compare_report import report_outputs
 from app.ui.compare_widgets import IN_TURN, CompareWidgets, first_models, place_compare
 from app.ui.markup import Labels
 from app.ui.panel import Problem
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 WITH_KEY = "(_, ...rest) => [window.playground.compare.key(), ...rest]"
 ONCE_WITH_KEY = "() => [window.playground.compare.opened()]"
+_DOWNLOAD = "(problem) => { if (!problem) window.playground.compare.download(); }"
 
 
 def build_compare(services: Services, tab: gr.Tab, labels: Labels) -> Any:
@@ -62,8 +63,8 @@ def build_compare(services: Services, tab: gr.Tab, labels: Labels) -> Any:
     widgets.acts.delete(comparing.remove, form, arranged, js=WITH_KEY, **quick)
     widgets.acts.like(comparing.vote, form, arranged, js=WITH_KEY, **quick)
     gr.on([widgets.acts.undo, widgets.blind.input], comparing.reveal, form, arranged, js=WITH_KEY, **quick)
-    widgets.acts.download(comparing.report, [widgets.key], [widgets.file], js=WITH_KEY, **quick).then(
-        None, None, None, js="() => { window.playground.download('compare-file'); }"
+    widgets.acts.download(comparing.report, [widgets.key], [widgets.problem, widgets.file], js=WITH_KEY, **quick).then(
+        None, [widgets.problem], None, js=_DOWNLOAD
     )
     tab.select(comparing.restore, [widgets.key], arranged, js=ONCE_WITH_KEY, **quick)
     _wire_settings(widgets, comparing)
@@ -155,10 +156,10 @@ class _Comparing:
         """Stops one pane, or all; the event that asked shows the end by itself."""
         self._services.comparisons.open(key).stop(_number(_data(event).get("pane")))
 
-    def report(self, event: gr.EventData, key: Any) -> Any:
-        """A file with the comparison in it; without prompt and answers where that is asked for."""
+    def report(self, event: gr.EventData, key: Any) -> tuple[Any, Any]:
+        """A file with the comparison, without prompt and answers where that is asked for; or why there is none."""
         texts = _data(event).get("texts") is not False
-        return write_report(self._services.comparisons.open(key).standing(), texts=texts) or KEEP
+        return report_outputs(self._services.comparisons.open(key).standing(), texts=texts)
 
     # --- arranging ----------------------------------------------------------------------------------------------------
 

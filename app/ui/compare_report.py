@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from app.comparisons import Standing
 from app.report import comparison_report
+from app.ui.chat import KEEP
+from app.ui.panel import Problem, problem_line
+
+NOTHING = "There is nothing to save yet: run the comparison first."
+HIDDEN = "A report would tell the names: vote first, or show them."
+
+
+def report_outputs(standing: Standing, *, texts: bool) -> tuple[Any, Any]:
+    """What the event puts out: a problem, empty where there is none, and the button of the file. It bears a name that
+    no other file had, by which the browser sees that it is the new one."""
+    try:
+        path = write_report(standing, texts=texts)
+    except OSError as error:
+        why = f"The report could not be written: {error.strerror or error}. Check the disk, then save it again."
+        return problem_line(Problem(sentence=why)), KEEP
+    if path is None:
+        return problem_line(Problem(sentence=HIDDEN if standing.hidden else NOTHING)), KEEP
+    return "", gr.DownloadButton("/".join(Path(path).parts[-2:]), value=path)
 
 
 def write_report(standing: Standing, *, texts: bool) -> str | None:

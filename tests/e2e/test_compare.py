@@ -360,6 +360,24 @@ def test_a_comparison_is_saved_as_a_file(compare: Compare, tmp_path: Path) -> No
     assert "What is in the file?" not in path.read_text("utf-8")
 
 
+def test_where_there_is_nothing_to_save_no_older_file_is_saved_in_its_place(compare: Compare) -> None:
+    compare.short(5)
+    compare.ask("What is in the file?")
+    with compare.page.expect_download():
+        compare.page.get_by_role("button", name="Save a report").click()
+    compare.page.evaluate(
+        """() => {
+          window.saved = 0;
+          document.getElementById('compare-file').addEventListener('click', () => { window.saved += 1; });
+        }"""
+    )
+    compare.page.evaluate("window.playground.compare.key = () => 'k'.repeat(32)")  # a server that forgot the page's own
+    compare.page.get_by_role("button", name="Save one without texts").click()
+    expect(compare.problem).to_contain_text("There is nothing to save yet")
+    compare.page.evaluate("window.playground.compare.download(0)")  # nor where the guard before it should fail
+    assert compare.page.evaluate("window.saved") == 0
+
+
 def test_a_listener_hears_steps_and_not_tokens(compare: Compare) -> None:
     compare.short(60)
     compare.page.evaluate(

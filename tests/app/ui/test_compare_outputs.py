@@ -13,9 +13,10 @@ import pytest
 
 from app.comparisons import PaneSettings, Standing
 from app.services import make_services
+from app.ui.chat import KEEP
 from app.ui.compare import build_compare
 from app.ui.compare_outputs import ARRANGED, DRAWN, Outputs, heads, refused
-from app.ui.compare_report import write_report
+from app.ui.compare_report import HIDDEN, NOTHING, report_outputs, write_report
 from app.ui.compare_view import CompareView
 from app.ui.compare_widgets import first_models
 from app.ui.panel import Problem
@@ -107,3 +108,24 @@ def test_a_report_is_a_file_and_a_blind_race_has_none() -> None:
     assert "Why is it so?" not in Path(without).read_text("utf-8")
     assert write_report(standing(an_update(), blind=True), texts=True) is None
     assert write_report(Standing(), texts=True) is None
+
+
+def test_a_report_that_cannot_be_had_is_a_sentence_and_never_an_older_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = standing(an_update(record=a_record(prompt="Why is it so?")))
+    for texts in (True, False):
+        problem, button = report_outputs(told, texts=texts)
+        assert problem == ""
+        assert Path(button.value["path"]).parent.name in button.label
+    assert_refused(report_outputs(Standing(), texts=False), NOTHING)
+    assert_refused(report_outputs(standing(an_update(), blind=True), texts=False), HIDDEN)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "file" / "below"))
+    assert_refused(report_outputs(told, texts=False), "could not be written: Not a directory. Check the disk")
+
+
+def assert_refused(outputs: tuple[Any, Any], sentence: str) -> None:
+    problem, file = outputs
+    assert sentence in problem
+    assert file == KEEP
