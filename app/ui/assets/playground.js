@@ -337,14 +337,15 @@ window.playground = (() => {
       true,
     );
   }
-  document.addEventListener(
-    "keydown",
-    (event) => {
-      // Gradio 6.31 opens a list a moment after any key in its field: after the Tab that left it too, and for good.
-      if (event.key === "Tab" && event.target.matches?.("[role=combobox], [role=listbox]")) event.stopPropagation();
-    },
-    true,
-  );
+  document.addEventListener("focusout", ({ target }) => {
+    // Gradio 6.31 opens a list a frame after any key in its field, also where the field was left by then: for good.
+    if (!target.matches?.("[role=combobox], input[role=listbox]")) return;
+    const close = () => {
+      const open = target.getAttribute("aria-expanded") === "true" && target !== document.activeElement;
+      if (open) target.dispatchEvent(new FocusEvent("blur"));
+    };
+    requestAnimationFrame(() => setTimeout(close));
+  });
   document.addEventListener(
     "blur",
     (event) => {
