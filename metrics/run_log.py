@@ -40,6 +40,8 @@ __all__ = ["Order", "RunFilter", "RunLog", "RunLogError", "StoredExperiment", "V
 UNCLEAN_FLAGS = frozenset({"reasoning", "retried", "no_visible"})
 _ALL = tuple(runs.c[attribute] for attribute in COLUMNS)
 _WITHOUT_BULK = tuple(column for column in _ALL if column.name not in BULKY)
+_TEXTS = frozenset({"prompt", "system_prompt", "conversation", "response", "reasoning"})
+_WITHOUT_TEXTS = tuple(column for column in _WITHOUT_BULK if column.key not in _TEXTS)
 _NAMES_WITHOUT_BULK = tuple(column.name for column in _WITHOUT_BULK)
 _NAMES_LIGHT = tuple(runs.c[attribute].name for attribute in LIGHT)
 
@@ -163,6 +165,16 @@ class RunLog:
     def of_comparison(self, comparison_id: str, *, bulky: bool = False) -> list[RunRecord]:
         """The runs of a comparison, oldest first. `bulky`: with chunks and progress trace."""
         return self._together(runs.c.comparison_id == clean_text(comparison_id), bulky=bulky)
+
+    def of_comparisons(self, comparison_ids: Iterable[str]) -> dict[str, list[RunRecord]]:
+        """The runs of several comparisons by its id, oldest first, in one question. Those that have none are left out;
+        texts, chunks and traces are not read."""
+        wanted = {clean_text(comparison_id) for comparison_id in comparison_ids}
+        query = sa.select(*_WITHOUT_TEXTS).where(runs.c.comparison_id.in_(wanted))
+        found: dict[str, list[RunRecord]] = {}
+        for record in self._records(query.order_by(runs.c.started_at, runs.c.id)):
+            found.setdefault(record.comparison_id or "", []).append(record)
+        return found
 
     def finished_lengths(self, limit: int = 1000) -> list[tuple[str, Mode, str | None, int, bool]]:
         """Completed answers, oldest first, as `LengthHistory.add` takes them: model id, mode, system prompt, visible

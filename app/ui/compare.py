@@ -138,7 +138,7 @@ class _Comparing:
                     yield self._outputs.drawn(board.standing(), count, view)
         finally:
             board.finish()
-        yield self._outputs.drawn(board.standing(), count, view)
+        yield await asyncio.to_thread(self._outputs.drawn, board.standing(), count, view)
 
     def _start(self, board: Board, pane: int | None) -> FanIn:
         standing, runner = board.standing(), self._services.runner
@@ -203,7 +203,7 @@ class _Comparing:
         models = first_models(self._services.backends)
         usual = tuple(PaneSettings(model=model) for model in models[:2])
         panes = board.standing().panes
-        arranged = self._outputs.arranged(board.standing(), panes or usual, keep=not panes)
+        arranged = await asyncio.to_thread(self._outputs.arranged, board.standing(), panes or usual, keep=not panes)
         offered = choices(self._services)
         size = len(compare_form.FIELDS)
         return tuple(

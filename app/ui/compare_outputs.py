@@ -19,11 +19,12 @@ DRAWN = 2 * MAX_LANES + 4
 ARRANGED = 1 + MAX_LANES * (FIELDS + 1) + DRAWN
 """How many outputs there are: of the event that asks, and of those that move panes."""
 VOTES_READ = 200
-"""Votes that the sentence about them looks at; each means a look-up in the log."""
+"""Votes that the sentence about them looks at."""
 
 
 class Outputs:
-    """Draws comparisons. The log is asked what people voted."""
+    """Draws comparisons. After a vote the log is asked what people voted: what has a vote is not drawn on an event
+    loop."""
 
     def __init__(self, run_log: RunLog, labels: Labels) -> None:
         self._run_log = run_log
@@ -63,7 +64,7 @@ class Outputs:
             return None
         try:
             votes = self._run_log.votes()[-VOTES_READ:]
-            runs = {vote.comparison_id: self._run_log.of_comparison(vote.comparison_id) for vote in votes}
+            runs = self._run_log.of_comparisons(vote.comparison_id for vote in votes)
         except RunLogError:
             return None
         return preference(votes, runs)

@@ -70,6 +70,20 @@ def test_runs_of_an_experiment_and_of_a_comparison_oldest_first(log: RunLog) -> 
         assert runs_of("nothing") == []
 
 
+def test_runs_of_several_comparisons_at_once(log: RunLog) -> None:
+    for number, name in enumerate(("c", "d", "c", "e")):
+        log.add(record(f"run-{number}", comparison_id=name, prompt="Why?", response="Because.", time_to_visible_s=0.5))
+    log.add(record("apart"))
+    found = log.of_comparisons(["c", "e", "nothing"])
+    assert {name: [run.run_id for run in runs] for name, runs in found.items()} == {
+        "c": ["run-0", "run-2"],
+        "e": ["run-3"],
+    }
+    assert found["e"][0].time_to_visible_s == 0.5
+    assert not found["e"][0].prompt + found["e"][0].response
+    assert log.of_comparisons([]) == {}
+
+
 def test_the_first_vote_of_a_comparison_stands(log: RunLog) -> None:
     assert log.add_vote(vote(second=2))
     assert not log.add_vote(vote(run_id="run-2", second=3))
