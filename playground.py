@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -88,5 +89,17 @@ def _models(settings: Settings) -> int:
     return 0
 
 
+def _for_a_shell() -> int:
+    """`main`, ending quietly where whoever read the output has gone (`… | head`)."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would try to write the rest once more when it closes the stream, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_for_a_shell())

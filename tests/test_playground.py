@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -96,3 +97,12 @@ def test_a_boto3_program_that_knows_nothing_of_this_one_streams_from_the_endpoin
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
     assert endpoint.returncode == 0
+
+
+def test_a_reader_that_leaves_ends_it_quietly() -> None:
+    command = f"{shlex.quote(sys.executable)} playground.py models --json | head -c 20"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert len(done.stdout) == 20
+    assert done.stderr == ""
