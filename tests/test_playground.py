@@ -100,9 +100,8 @@ def test_a_boto3_program_that_knows_nothing_of_this_one_streams_from_the_endpoin
 
 
 def test_a_reader_that_leaves_ends_it_quietly() -> None:
-    command = f"{shlex.quote(sys.executable)} playground.py models --json | head -c 20"
+    command = f"{shlex.quote(sys.executable)} playground.py models --json | true"
     done = subprocess.run(
         ["sh", "-c", command], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False
     )
-    assert len(done.stdout) == 20
     assert done.stderr == ""
