@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 KEEP = gr.skip()
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "preprocess": False}
 """For every event: no endpoint of its own, no overlay, values as they come."""
+RESTORED_KEY = "async () => { await window.playground.alone; return [window.playground.key()]; }"
+"""The key that the page kept, unless another page that is open holds it: restoring stops what is being written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, lab
         **PRIVATE,
     )
     restored = [widgets.key, *shown[:3]]
-    page.load(asking.restore, [widgets.key], restored, js="() => [window.playground.key()]", **PRIVATE).then(
+    page.load(asking.restore, [widgets.key], restored, js=RESTORED_KEY, **PRIVATE).then(
         None, [widgets.key], None, js="(key) => { window.playground.keep(key); }"
     )
     return asked

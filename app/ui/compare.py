@@ -35,7 +35,7 @@ from providers.errors import ProviderError
 log = logging.getLogger(__name__)
 
 WITH_KEY = "(_, ...rest) => [window.playground.compare.key(), ...rest]"
-ONCE_WITH_KEY = "() => [window.playground.compare.opened()]"
+ONCE_WITH_KEY = "async () => [await window.playground.compare.opened()]"
 _DOWNLOAD = "(problem) => { if (!problem) window.playground.compare.download(); }"
 
 

@@ -292,6 +292,22 @@ def visitors(browser: Browser, desk: BrowserContext) -> Iterator[Any]:
     assert [complaint for visitor in made for complaint in visitor.complaints] == []
 
 
+@contextlib.contextmanager
+def duplicate(page: Page) -> Iterator[Page]:
+    """The page once more in a tab of its own: as with a browser's Duplicate its storage is a copy."""
+    with page.expect_popup() as opened:
+        page.evaluate("() => { window.open(location.href); }")
+    try:
+        yield opened.value
+    finally:
+        opened.value.close()
+
+
+def key_of(page: Page) -> str:
+    """The key of the page's conversation."""
+    return str(page.evaluate("window.playground?.key() ?? ''"))
+
+
 @pytest.fixture
 def chat(visitors: Any, here: Playground) -> Chat:
     """One person in front of the playground on this machine."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import BUSY, NO_SIDEWAYS, PHONE, Chat, Playground
+from tests.e2e.conftest import BUSY, NO_SIDEWAYS, PHONE, Chat, Playground, duplicate, key_of
 from tests.patience import until
 from tests.wire import WireServer, failure, silence, stop_frames, stream, text_frames
 
@@ -154,6 +154,25 @@ def test_a_reload_keeps_the_conversation_with_the_partial_answer(visitors: Any, 
     assert here.rows()[0].status == "cancelled"
     stored = chat.page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
     assert "question" not in stored
+
+
+def test_a_duplicated_tab_is_a_conversation_of_its_own_and_stops_nothing(chat: Chat, here: Playground) -> None:
+    chat.choose(STEADY)
+    chat.page.locator("#max-tokens input").fill("120")
+    chat.send("Is it still written?")
+    chat.until_text()
+    with duplicate(chat.page) as page:
+        other = Chat(page)
+        page.wait_for_function("(key) => ![key, ''].includes(window.playground?.key() ?? '')", arg=key_of(chat.page))
+        expect(other.box).to_be_visible()
+        expect(other.questions).to_have_count(0)
+        chat.finish()
+        expect(chat.word).to_have_text("done")
+        own = key_of(page)
+        page.reload()
+        other.ready()
+        assert key_of(page) == own
+    assert here.rows()[0].status == "completed"
 
 
 def test_what_was_said_before_reaches_the_model_again(far_chat: Chat, wire: WireServer) -> None:

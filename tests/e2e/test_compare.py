@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from metrics.run_log import RunLog
-from tests.e2e.conftest import NO_SIDEWAYS, PHONE, Playground, pick
+from tests.e2e.conftest import NO_SIDEWAYS, PHONE, Playground, duplicate, pick
 from tests.e2e.test_page import HAS_NAME
 from tests.patience import until
 from tests.wire import Connection, WireServer, failure, stop_frames, stream, text_frames
@@ -310,6 +310,21 @@ def test_a_reload_finds_the_comparison_again_and_stops_what_ran(visitors: Any, h
     expect(compare.model(2)).to_have_value(re.compile(SLOW))
     expect(compare.rows).to_have_count(2)
     assert here.rows()[0].status == "cancelled"
+
+
+def test_a_duplicated_tab_compares_by_itself_and_stops_nothing(compare: Compare, here: Playground) -> None:
+    compare.short(60)
+    compare.start("Is it still written?")
+    expect(compare.output(2)).to_contain_text("This answer")
+    with duplicate(compare.page) as page:
+        other = Compare(page)
+        page.get_by_role("tab", name="Compare").click()
+        other.shows(2)
+        expect(page.locator("#compare-summary .sample")).not_to_have_count(0)
+        compare.finish()
+    for number in (1, 2):
+        expect(compare.word(number)).to_have_text("done")
+    assert {row.status for row in here.rows()[:2]} == {"completed"}
 
 
 def test_a_closed_tab_stops_its_panes(far_compare: Compare, wire: WireServer, far: Playground) -> None:

@@ -26,11 +26,12 @@ window.playground.compare = (() => {
     return ownKey;
   };
   let wasOpened = false;
-  const opened = () => {
+  const opened = async () => {
     // The comparison is asked for once a page: afterwards the page has it.
     window.playground.tab("compare");
     if (wasOpened) return "";
     wasOpened = true;
+    await window.playground.alone;
     return key();
   };
 

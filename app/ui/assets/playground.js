@@ -21,14 +21,38 @@ window.playground = (() => {
       value === undefined ? sessionStorage.removeItem(name) : sessionStorage.setItem(name, value);
     } catch {} // a browser that keeps nothing starts afresh each time
   };
-  const key = () => {
+  const read = (name) => {
     try {
-      return sessionStorage.getItem(KEY) || "";
+      return sessionStorage.getItem(name) || "";
     } catch {
       return "";
     }
   };
+  const key = () => read(KEY);
   const keep = (value) => store(KEY, value);
+
+  // --- a key is one page's: a tab that is duplicated gets a copy of all that the first one stored ---
+  const KEYS = [KEY, "playground.comparison"];
+  const ANSWER_MS = 400; // Gradio takes longer than this to draw the page: nobody waits for it
+  const keys = () => KEYS.map(read).filter(Boolean);
+  const born = performance.timeOrigin + Math.random();
+  const alone = new Promise((resolve) => {
+    if (!window.BroadcastChannel) return resolve();
+    const pages = new BroadcastChannel("playground.pages");
+    pages.addEventListener("message", ({ data }) => {
+      if (data.asks && data.born > born) {
+        const taken = keys().filter((one) => data.asks.includes(one));
+        if (taken.length) pages.postMessage({ taken, by: data.born });
+      } else if (data.by === born) {
+        KEYS.filter((name) => data.taken.includes(read(name))).forEach((name) => store(name));
+        resolve();
+      }
+    });
+    const asks = keys();
+    if (!asks.length) return resolve();
+    pages.postMessage({ asks, born });
+    setTimeout(resolve, ANSWER_MS);
+  });
 
   // --- the model that was chosen last, in this tab ---
   const MODEL = "playground.model";
@@ -360,5 +384,5 @@ window.playground = (() => {
   }, { passive: true });
   window.matchMedia("(max-width: 860px)").addEventListener("change", (query) => showSettings(!query.matches));
 
-  return { key, keep, choose, chosen, painted, actions, tab, download };
+  return { alone, key, keep, choose, chosen, painted, actions, tab, download };
 })();
