@@ -24,6 +24,7 @@ STATUSES: Mapping[str, int] = {
     "ThrottledError": 429,
     "QuotaExceededError": 429,
     "BusyError": 503,
+    "PlaygroundEndedError": 503,
     "ModelTimeoutError": 504,
     "ModelSilentError": 504,
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import time
 from collections.abc import Callable
 from types import GeneratorType
 from typing import Any
@@ -20,6 +19,7 @@ from providers import (
     handle_stream_interruptions,
 )
 from providers.errors import InvalidValueError
+from tests.patience import until
 from tests.providers.test_retry import claude
 from tests.wire import WireServer, document, failure, hang_up, silence, stop_frames, stream, text_frames
 
@@ -130,12 +130,9 @@ def test_what_a_callback_raises_is_not_told_to_it(
 def test_the_stream_is_closed_when_the_callback_breaks(wire: WireServer, client: BedrockClient) -> None:
     wire.reply_with(stream(text_frames("lo"), silence))
     heard = Heard(breaks_at=("lo", False), wrong=ValueError("no room"))
-    began = time.perf_counter()
     with pytest.raises(ValueError, match="no room"):
         client.generate_text(NOVA, "Hi", stream=True, callback=heard, api="converse")
-    while not wire.left_at and time.perf_counter() - began < 2:
-        time.sleep(0.01)
-    assert wire.left_at
+    until(lambda: bool(wire.left_at))
 
 
 def test_a_callback_hears_of_a_refused_value_too(wire: WireServer, client: BedrockClient) -> None:

@@ -100,7 +100,7 @@ def test_a_wait_ends_at_once_when_cancelled(wire: WireServer, provider: BedrockP
     canceller.cancel()
     reader.join(2)
     assert not reader.is_alive()
-    assert time.perf_counter() - began < 0.5
+    assert time.perf_counter() - began < 2.0
     assert len(wire.asked) == 1
 
 
@@ -281,7 +281,7 @@ def test_a_wait_after_the_first_piece_ends_at_once_when_cancelled(wire: WireServ
         if isinstance(event, RetryScheduled) and event.wait_s == 3:
             canceller.cancel()
             began = time.perf_counter()
-    assert time.perf_counter() - began < 0.5
+    assert time.perf_counter() - began < 2.0
     assert len(wire.asked) == 2
 
 

@@ -40,7 +40,7 @@ from providers.types import GenerationRequest, Message
 from tests.app.conftest import served
 from tests.app.test_outbox import limit
 from tests.patience import until
-from tests.reliability.conftest import TALKER, Api
+from tests.reliability.conftest import TALKER, Api, api_on
 from tests.wire import Reply, WireServer, failure, silence, stop_frames, stream, text_frames, wire_server
 
 ANSWER = stream([*text_frames("Hel", "lo"), *stop_frames()])
@@ -232,19 +232,21 @@ def test_f24_in_whatever_order_things_happen_there_is_one_row(acts: list[str], w
 
 
 def test_f31_a_stream_is_not_cut_before_its_last_word(
-    wire: WireServer, api: Api, monkeypatch: pytest.MonkeyPatch
+    wire: WireServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The library that writes the events looks every 0.5 s whether the server is to end, and would end them then."""
     wire.reply_with(BEGUN)
-    with ThreadPoolExecutor(1) as client:
+    with api_on(wire.url, tmp_path) as api, ThreadPoolExecutor(1) as client:
         asked = client.submit(api.stream)
         until(lambda: any(run.snapshot().text for run in api.services.runner.under_way()))
         monkeypatch.setattr(AppStatus, "should_exit", True)
         time.sleep(0.7)
         api.services.runner.cut_all()
         seen = asked.result(10)
-    assert seen.ending["type"] == "PlaygroundEndedError"
-    assert (api.newest().status, api.newest().response) == ("interrupted", "Hel")
+        assert seen.ending["type"] == "PlaygroundEndedError"
+        assert (api.newest().status, api.newest().response) == ("interrupted", "Hel")
+        late = httpx.post(f"{api.url}/api/generate", json={"prompt": "Hi", "model_id": TALKER}, trust_env=False)
+        assert (late.status_code, late.json()["type"]) == (503, "PlaygroundEndedError")
 
 
 # --- F28, F29: the log ------------------------------------------------------------------------------------------------
