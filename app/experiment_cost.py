@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from app.experiment_plan import PlannedCall, without_nonce
+from app.experiment_plan import PlannedCall
+from metrics.pairs import without_nonce
 from metrics.pricing import OWN_PREFIXES, Price, price
 from metrics.record import RunRecord
 from providers.errors import InvalidValueError

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import random
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from metrics.record import Mode, Phase
-from providers.errors import InvalidValueError, UnknownModelError
-from providers.model_ids import parse_model_id
-from providers.registry import resolve
+from providers.errors import InvalidValueError
+from providers.registry import resolve_or_converse
 from providers.types import Api, Capabilities, GenerationRequest, InferenceConfig, Message
 from providers.validation import clean_text, is_blank
 
@@ -32,7 +30,6 @@ BLOCK = 10
 """Pairs within which both orders are equally many."""
 ORDERS: tuple[tuple[Mode, Mode], ...] = (("sync", "stream"), ("stream", "sync"))
 OVERRUN = "Answer at great length: write at least {words} words, and do not stop before."
-_NONCE = re.compile(r"^\[[0-9a-f]{12}\]\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,20 +210,10 @@ def prompt_set(prompts: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(sorted(prompts)).encode()).hexdigest()[:8]
 
 
-def without_nonce(prompt: str) -> str:
-    """The prompt as a person wrote it."""
-    return _NONCE.sub("", prompt)
-
-
 def _known(model_id: str) -> tuple[Capabilities, Api]:
-    """A vendor that nobody here knows is asked over Converse, which needs no knowledge of it, as in the chat."""
-    try:
-        return resolve(model_id).capabilities, "auto"
-    except UnknownModelError as error:
-        model = parse_model_id(model_id)
-        if "." in model_id and not model.opaque:
-            return resolve(model_id, api="converse").capabilities, "converse"
-        raise UnknownModelError(
-            f"No family is known for {model.raw}, and it does not name its vendor. Give a full model id, such as "
-            "us.amazon.nova-micro-v1:0, or an ARN."
-        ) from error
+    found, api = resolve_or_converse(
+        model_id,
+        f"No family is known for {model_id}, and it does not name its vendor. Give a full model id, such as "
+        "us.amazon.nova-micro-v1:0, or an ARN.",
+    )
+    return found.capabilities, api

@@ -80,7 +80,7 @@ def comparison_facts(rows: Sequence[RunRecord]) -> str:
         [
             ("When", f"{begun[0][:19].replace('T', ' ')} UTC" if begun else present.DASH),
             ("Order", "all at once" if together else "one after another"),
-            ("Where", ", ".join(dict.fromkeys(_where(row) for row in rows)) or present.DASH),
+            ("Where", ", ".join(dict.fromkeys(present.place_of(row) for row in rows)) or present.DASH),
             ("Max tokens", _values(row.max_tokens for row in rows)),
             ("Temperature", _values("the model's own" if row.temperature is None else row.temperature for row in rows)),
             *_known("Service tier", (row.service_tier for row in rows)),
@@ -168,13 +168,6 @@ def _tokens(row: RunRecord) -> str:
     if row.output_tokens is not None and row.tokens_source == "usage":
         return present.count(row.output_tokens)
     return present.count(row.tokens_estimated, estimated=True)
-
-
-def _where(row: RunRecord) -> str:
-    if row.backend == "local":
-        return "this machine"
-    place = f"AWS {row.region}" if row.region else "AWS"
-    return f"{place}, endpoint {present.host_of(row.server_address)}" if row.server_address else place
 
 
 def _values(values: Iterable[Any]) -> str:

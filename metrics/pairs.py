@@ -136,10 +136,15 @@ def asked(run: RunRecord) -> Hashable:
     """What the model was asked, without the characters that keep an experiment's calls out of prompt caches."""
     system, turns = run.system_prompt or "", tuple((turn["role"], turn["text"]) for turn in run.conversation)
     return (
-        _NONCE.sub("", system),
-        tuple((role, _NONCE.sub("", text)) for role, text in turns),
-        _NONCE.sub("", run.prompt),
+        without_nonce(system),
+        tuple((role, without_nonce(text)) for role, text in turns),
+        without_nonce(run.prompt),
     )
+
+
+def without_nonce(text: str) -> str:
+    """A prompt as a person wrote it."""
+    return _NONCE.sub("", text)
 
 
 def left_out(reasons: Mapping[str, int]) -> str:

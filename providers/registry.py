@@ -110,6 +110,17 @@ def resolve(
     return Resolved(family=own, model=model, bare=known.bare, capabilities=own.capabilities(known.bare))
 
 
+def resolve_or_converse(model_id: str, otherwise: str) -> tuple[Resolved, Api]:
+    """`resolve`, and how the model is asked: an id with a vendor that nobody here knows goes over Converse, which needs
+    no knowledge of the vendor. Raises `UnknownModelError` with the sentence `otherwise` where the id names none."""
+    try:
+        return resolve(model_id), "auto"
+    except UnknownModelError as error:
+        if "." not in model_id or parse_model_id(model_id).opaque:
+            raise UnknownModelError(otherwise) from error
+        return resolve(model_id, api="converse"), "converse"
+
+
 def family_named(word: str, bare: str = "") -> ModelFamily:
     """The family with this name, or that variant of it whose prefix `bare` has.
 

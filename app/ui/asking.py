@@ -14,7 +14,7 @@ from app.conversations import Conversation, TurnMode
 from metrics.tokens import TokenEstimator
 from providers.errors import InvalidValueError, UnknownModelError
 from providers.model_ids import parse_model_id
-from providers.registry import FAMILIES, resolve
+from providers.registry import FAMILIES, resolve, resolve_or_converse
 from providers.types import Api, Capabilities, GenerationRequest, InferenceConfig, Message
 from providers.validation import clean_text, is_blank
 
@@ -87,15 +87,12 @@ def known_model(model_id: str, shape: str = AUTOMATIC) -> tuple[Capabilities, Ap
         return resolve(model_id, api="converse").capabilities, "converse"
     if shape != AUTOMATIC:
         return resolve(model_id, family=shape).capabilities, "auto"
-    try:
-        return resolve(model_id).capabilities, "auto"
-    except UnknownModelError:
-        if "." not in model_id or parse_model_id(model_id).opaque:
-            raise UnknownModelError(
-                f"{model_id} is no model that is known here. Choose one from the list, type the full id or ARN of a "
-                "model on Bedrock, or say under Model how it is to be asked."
-            ) from None
-        return resolve(model_id, api="converse").capabilities, "converse"
+    found, api = resolve_or_converse(
+        model_id,
+        f"{model_id} is no model that is known here. Choose one from the list, type the full id or ARN of a model on "
+        "Bedrock, or say under Model how it is to be asked.",
+    )
+    return found.capabilities, api
 
 
 def capabilities_of(model_id: str, shape: str = AUTOMATIC) -> Capabilities | None:

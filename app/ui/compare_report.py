@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import gradio as gr
 from app.comparisons import Standing
 from app.report import comparison_report
 from app.ui.chat import KEEP
+from app.ui.files import fresh_file
 from app.ui.panel import Problem, problem_line
 
 NOTHING = "There is nothing to save yet: run the comparison first."
@@ -36,9 +36,7 @@ def write_report(standing: Standing, *, texts: bool) -> str | None:
     records = [update.record for update in standing.answers if update is not None and update.record is not None]
     if not records or standing.hidden:
         return None
-    folder = Path(gr.utils.get_upload_folder())
-    folder.mkdir(parents=True, exist_ok=True)
     when = records[0].started_at[:19].replace("-", "").replace(":", "")
-    path = Path(tempfile.mkdtemp(prefix="export-", dir=folder)) / f"comparison-{when}Z.html"
+    path = fresh_file(f"comparison-{when}Z.html")
     path.write_text(comparison_report(records, texts=texts), "utf-8", newline="")
     return str(path)

@@ -179,7 +179,7 @@ def _notices(update: RunUpdate) -> Sequence[str]:
 # --- the line of state ------------------------------------------------------------------------------------------------
 
 
-def state_line(standing: Standing, count: int, labels: Labels, *, said: str = "") -> str:
+def state_line(standing: Standing, count: int, labels: Labels) -> str:
     """How the whole stands, in words and for the script: `data-busy`, `data-panes`, `data-blind`."""
     going = [answer for answer in standing.answers if answer is None or not answer.ended]
     ended = len(standing.answers) - len(going)
@@ -194,7 +194,7 @@ def state_line(standing: Standing, count: int, labels: Labels, *, said: str = ""
         f' data-blind="{str(standing.hidden).lower()}" data-asked="{str(bool(standing.answers)).lower()}">'
         f'<span class="dot" aria-hidden="true"></span><span class="word">{word}</span>'
         f'<span class="detail">{escape(detail)}</span>'
-        f'<div class="sr-only" role="status">{escape(said or _announcement(standing, labels))}</div></div>'
+        f'<div class="sr-only" role="status">{escape(_announcement(standing, labels))}</div></div>'
     )
 
 

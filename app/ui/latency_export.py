@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
-
-import gradio as gr
 
 from app.experiment_result import document, rows
 from app.report import experiment_report
+from app.ui.files import fresh_file
 from metrics.experiment_log import StoredExperiment
 from metrics.exports import to_csv
 from metrics.record import RunRecord
@@ -26,9 +23,7 @@ def write_export(stored: StoredExperiment, records: Sequence[RunRecord], kind: s
             suffix, content = "html", experiment_report(records, stored.settings, texts=texts)
         case _:
             suffix, content = "json", json.dumps(document(stored.settings, records, texts=texts), ensure_ascii=False)
-    folder = Path(gr.utils.get_upload_folder())
-    folder.mkdir(parents=True, exist_ok=True)
     when = stored.started_at[:19].replace("-", "").replace(":", "")
-    path = Path(tempfile.mkdtemp(prefix="export-", dir=folder)) / f"experiment-{when}Z.{suffix}"
+    path = fresh_file(f"experiment-{when}Z.{suffix}")
     path.write_text(content, "utf-8", newline="")
     return str(path)

@@ -156,7 +156,7 @@ def facts_of(outcome: Outcome, verdicts: Sequence[Verdict], labels: Labels) -> l
     client = told.get("client") or {}
     return [
         ("Model" if len(told.get("models", ())) == 1 else "Models", _models(told, labels)),
-        ("Where", _where(first)),
+        ("Where", present.place_of(first)),
         ("When", _when(records)),
         ("Pairs", f"{counted} counted, {void} left out, {told.get('pairs', present.DASH)} asked for each model"),
         ("Ending", _ending(told)),
@@ -193,15 +193,6 @@ def _ending(told: Mapping[str, Any]) -> str:
 def _prompts(told: Mapping[str, Any]) -> str:
     named = f", set {told['prompt_set']}" if told.get("prompt_set") else ""
     return f"{len(told.get('prompts', ()))}{named}" + ("" if told.get("nonce") else ", sent as they are")
-
-
-def _where(record: RunRecord | None) -> str:
-    if record is None:
-        return present.DASH
-    if record.backend == "local":
-        return "this machine"
-    place = f"AWS {record.region}" if record.region else "AWS"
-    return f"{place}, endpoint {present.host_of(record.server_address)}" if record.server_address else place
 
 
 def _when(records: Sequence[RunRecord]) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.experiment_plan import without_nonce
 from app.experiment_update import ExperimentUpdate
 from app.ui import present
 from app.ui.escaping import escape
 from app.ui.markup import Labels
-from metrics.pairs import Pair, VoidedPair, pairs_of
+from metrics.pairs import Pair, VoidedPair, pairs_of, without_nonce
 from metrics.record import RunRecord
 
 LIVE_ROWS = 12

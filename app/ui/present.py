@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from app.live import RunUpdate, State
 from metrics.progress import ProgressEstimate
+from metrics.record import RunRecord
 from metrics.token_rate import RateStatus
 from providers.places import BackendStatus
 
@@ -283,6 +284,16 @@ def backend_line(status: BackendStatus, model_label: str) -> str:
     elif status.reason and not status.profile:
         parts.append(status.reason)
     return " · ".join(parts)
+
+
+def place_of(record: RunRecord | None) -> str:
+    """Where a run was answered; a dash without a run."""
+    if record is None:
+        return DASH
+    if record.backend == "local":
+        return "this machine"
+    place = f"AWS {record.region}" if record.region else "AWS"
+    return f"{place}, endpoint {host_of(record.server_address)}" if record.server_address else place
 
 
 def host_of(url: str) -> str:

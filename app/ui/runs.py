@@ -7,17 +7,16 @@ alone, so that nothing of it is kept on the server.
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from app.services import Services
 from app.ui.escaping import escape
+from app.ui.files import fresh_file
 from app.ui.present import many
 from app.ui.replay import replay_html, why_not
 from app.ui.run_details import details
@@ -127,8 +126,7 @@ class _Runs:
         """A fresh file with all that the filter lets through, under the folder that Gradio serves."""
         asked, kind = read_form(*form), FORMATS.get(wanted, "csv") if isinstance(wanted, str) else "csv"
         try:
-            folder = Path(tempfile.mkdtemp(prefix="export-", dir=_served()))
-            path = folder / f"{asked.view.lower()}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{kind}"
+            path = fresh_file(f"{asked.view.lower()}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{kind}")
             rows, columns = self._all(asked)
             write_file(path, kind, rows, columns, of=asked.view.lower())
         except RunLogError as error:
@@ -243,9 +241,3 @@ def _closed(html: str = "") -> tuple[Any, ...]:
 
 def _problem(error: RunLogError) -> str:
     return f'<p class="problem" role="alert">{escape(str(error))}</p>'
-
-
-def _served() -> Path:
-    folder = Path(gr.utils.get_upload_folder())
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
