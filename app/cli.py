@@ -147,4 +147,6 @@ def _figures(update: RunUpdate) -> str:
     tokens = "–" if update.tokens is None else f"{'' if update.tokens_reported else '≈ '}{update.tokens}"
     stopped = "stopped · " if update.state == "stopped" else ""
     speed = "–" if rate is None else f"{rate:.0f}"
-    return f"{stopped}first text {first} · {speed} tok/s · {tokens} tokens · {update.elapsed_s:.2f} s total"
+    total = "–" if record is None or record.duration_s is None else f"{record.duration_s:.2f} s"
+    queued = f"queued {update.queued_s:.2f} s · " if update.queued_s and update.queued_s >= 0.01 else ""
+    return f"{stopped}{queued}first text {first} · {speed} tok/s · {tokens} tokens · {total} total"

@@ -49,6 +49,9 @@ class RunFailure:
 class RunUpdate:
     """A run at one moment. Times are seconds on the server's clock; `None` is not known or not defined, never 0.
 
+    `elapsed_s` counts from the call. While the request stands in the line of this machine's model `ahead` says how many
+    stand before it; `queued_s` is how long it stood there, and that time is not in `first_text_s`.
+
     `resends` counts the requests after the first one, so far; `attempts` is how many there may be.
 
     `text` only ever grows, except after `resets` went up: then an answer was started over. `tokens` are reported by
@@ -64,6 +67,8 @@ class RunUpdate:
     elapsed_s: float
     text: str = ""
     reasoning: str = ""
+    ahead: int | None = None
+    queued_s: float | None = None
     first_text_s: float | None = None
     silence_s: float | None = None
     tokens: int | None = None
@@ -105,6 +110,7 @@ def concluded(
         elapsed_s=elapsed_s,
         tokens=record.tokens_estimated if record.output_tokens is None else record.output_tokens,
         tokens_reported=record.tokens_source == "usage",
+        ahead=None,
         rate=None,
         progress=None,
         retry=None,

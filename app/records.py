@@ -15,7 +15,7 @@ from typing import Any, Literal
 from app import __version__
 from metrics.pricing import Price, price
 from metrics.record import Mode, Phase, RunRecord, RunStatus, chunks_since, timestamp
-from metrics.timing import Kind, TokenCounts, flags, measure
+from metrics.timing import NS_PER_S, Kind, TokenCounts, flags, measure
 from metrics.tokens import ESTIMATOR_VERSION, TokenEstimator, text_size
 from providers.errors import ProviderError
 from providers.types import Completion, GenerationRequest, Usage
@@ -53,7 +53,8 @@ class Origin:
 class Ending:
     """How a run ended: raw stamps of one clock (ns), the answer as far as it came, and the error if there was one.
 
-    `resends` counts the requests after the first one; `resumed` says that the answer was put together from several.
+    `queued_s` is how long the request stood in the model's line, where that was told. `resends` counts the requests
+    after the first one; `resumed` says that the answer was put together from several.
     """
 
     status: RunStatus
@@ -63,9 +64,16 @@ class Ending:
     sent_at_ns: int
     headers_at_ns: int | None
     ended_at_ns: int
+    queued_s: float | None = None
     error: BaseException | None = None
     resends: int = 0
     resumed: bool = False
+
+    @property
+    def taken_at_ns(self) -> int:
+        """What every figure counts from: the call, or the moment in which the model took the request out of its line.
+        How many others there were is no property of the model."""
+        return self.sent_at_ns + round((self.queued_s or 0.0) * NS_PER_S)
 
 
 def make_record(
@@ -81,7 +89,7 @@ def make_record(
     estimated = estimator.estimate_size(size, request.model_id) if completion.text else 0
     metrics = measure(
         stream=labels.mode == "stream",
-        sent_at_ns=ending.sent_at_ns,
+        sent_at_ns=ending.taken_at_ns,
         ended_at_ns=ending.ended_at_ns,
         headers_at_ns=ending.headers_at_ns,
         chunks=ending.chunks,
@@ -103,7 +111,8 @@ def make_record(
         simulated=origin.simulated,
         region=origin.region,
         server_address=origin.server_address,
-        chunks=chunks_since(ending.sent_at_ns, ending.chunks),
+        queued_s=ending.queued_s,
+        chunks=chunks_since(ending.taken_at_ns, ending.chunks),
         tokens_source="usage" if usage.output_tokens is not None else "estimate" if completion.text else None,
         tokens_estimated=estimated if completion.text else None,
         estimator_version=ESTIMATOR_VERSION,
@@ -115,7 +124,7 @@ def make_record(
         resends=ending.resends,
         flags=flags(
             stream=labels.mode == "stream",
-            sent_at_ns=ending.sent_at_ns,
+            sent_at_ns=ending.taken_at_ns,
             chunks=ending.chunks,
             stop_reason=completion.stop_reason.value if completion.stop_reason else None,
             resends=ending.resends,

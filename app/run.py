@@ -179,6 +179,8 @@ class Run:
             elapsed_s=(now_ns - self._began_ns) / NS_PER_S,
             text=text,
             reasoning="".join(self._reasoning),
+            ahead=self._provider.ahead(self._canceller) if self._start is None and self._retry is None else None,
+            queued_s=self._queued_s,
             first_text_s=self._first_text_s(),
             silence_s=silence_s,
             tokens=figures.tokens if figures else None,
@@ -204,13 +206,17 @@ class Run:
         """Streams only: a complete answer has no first text apart from the whole."""
         if self._first_text_ns is None or self.labels.mode == "sync":
             return None
-        return (self._first_text_ns - self.sent_at_ns) / NS_PER_S
+        return (self._first_text_ns - self.sent_at_ns) / NS_PER_S - (self._queued_s or 0.0)
 
     @property
     def sent_at_ns(self) -> int:
         """On the keeper's clock, right before the call. A run that was tried again counts from its beginning: that is
         how long it took."""
         return self._start.sent_at_ns if self._start and not self._resends else self._began_ns
+
+    @property
+    def _queued_s(self) -> float | None:
+        return self._start.queued_s if self._start else None
 
     # --- the thread ---------------------------------------------------------------------------------------------------
 
@@ -321,6 +327,7 @@ class Run:
             chunks=tuple(self._chunks),
             started_at=self._started_at,
             sent_at_ns=self.sent_at_ns,
+            queued_s=self._queued_s,
             headers_at_ns=self._start.headers_at_ns if self._start else None,
             ended_at_ns=ended_at_ns,
             error=error,

@@ -129,6 +129,7 @@ def closing(record: RunRecord, stop_reason: str | None) -> dict[str, Any]:
         "usage": {"input_tokens": record.input_tokens, "output_tokens": record.output_tokens},
         "stop_reason": stop_reason,
         "metrics": {
+            "queued_s": record.queued_s,
             "duration_s": record.duration_s,
             "time_to_first_chunk_s": record.time_to_first_chunk_s,
             "time_to_visible_s": record.time_to_visible_s,
@@ -160,7 +161,7 @@ def _status(update: RunUpdate, before: str | None) -> dict[str, Any]:
         "attempt": update.resends + 1,
         "of": update.attempts,
         "wait_s": retry.wait_s if retry else None,
-    }
+    } | ({} if update.ahead is None else {"ahead": update.ahead})
 
 
 def _progress(update: RunUpdate) -> dict[str, Any]:

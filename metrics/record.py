@@ -37,8 +37,9 @@ class RunRecord:
     """Everything that is kept of one run, whichever way it ended.
 
     The attributes of `timing.RunMetrics` have the same names here, so that a record is made with
-    `**dataclasses.asdict(metrics)`. `chunks` are (nanoseconds since the call, kind, characters): with `response` and
-    `reasoning` they replay the stream exactly. `chunks` and `progress_trace` are `None` where they were not read.
+    `**dataclasses.asdict(metrics)`. `queued_s` is the time in the line of this machine's model; all other times count
+    from its end. `chunks` are (nanoseconds since then, kind, characters): with `response` and `reasoning` they replay
+    the stream exactly. `chunks` and `progress_trace` are `None` where they were not read.
     """
 
     # what it was
@@ -85,6 +86,7 @@ class RunRecord:
     usage_raw: Mapping[str, Any] = field(default_factory=_nothing, metadata=column("bench.usage_raw"))
 
     # how long it took
+    queued_s: float | None = field(default=None, metadata=column("bench.time_in_queue", "s"))
     duration_s: float | None = field(default=None, metadata=column("gen_ai.client.operation.duration", "s"))
     time_to_first_chunk_s: float | None = field(
         default=None, metadata=column("gen_ai.response.time_to_first_chunk", "s")

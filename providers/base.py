@@ -33,6 +33,10 @@ class Provider(Protocol):
     def invoke(self, request: GenerationRequest, canceller: Cancellation | None = None) -> Generator[StreamEvent]:
         """The same events for a complete answer: at most one `TextDelta`, never split to look alive."""
 
+    def ahead(self, canceller: Cancellation) -> int | None:
+        """How many stand in the model's line before the call under way with this `canceller`; `None` where it stands
+        in no line, or nobody tells."""
+
     def models(self) -> Sequence[ModelInfo]:
         """What can be chosen, best first."""
 

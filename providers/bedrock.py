@@ -19,6 +19,7 @@ from providers.account import Account
 from providers.base import Json, ModelFamily, RuntimeClient
 from providers.cancellation import Cancellation, calling
 from providers.families import pieces
+from providers.local import headers
 from providers.model_ids import parse_model_id
 from providers.registry import Resolved, resolve
 from providers.service_errors import translate_errors
@@ -38,14 +39,16 @@ from providers.types import (
 from providers.validation import check
 
 METRICS_KEY = "amazon-bedrock-invocationMetrics"
+NS_PER_S = 1e9
 
 
 class BedrockProvider:
     """Answers from one `bedrock-runtime` client.
 
     `account` is asked for the list of models and for what is behind opaque ARNs; without one, and until it answers,
-    the list is `models`. `region` is for sentences. `clock` gives nanoseconds as `time.perf_counter_ns` does. Threads
-    may share an object of this class.
+    the list is `models`. `region` is for sentences. `line` tells how many stand before the call of an id, where the
+    endpoint is in this process. `clock` gives nanoseconds as `time.perf_counter_ns` does. Threads may share an object
+    of this class.
     """
 
     def __init__(
@@ -56,12 +59,14 @@ class BedrockProvider:
         models: Sequence[ModelInfo] = (),
         account: Account | None = None,
         region: str | None = None,
+        line: Callable[[str], int | None] | None = None,
         clock: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self._client = client
         self._models = tuple(models)
         self._account = account
         self._region = region
+        self._line = line
         self._clock = clock
         self.backend = backend
 
@@ -86,6 +91,10 @@ class BedrockProvider:
         """The events of a complete answer: one `TextDelta`, never split to look alive. Raises as `stream` does."""
         family, call = self._plan(request, stream=False)
         return self._guarded(family, call, canceller)
+
+    def ahead(self, canceller: Cancellation) -> int | None:
+        """How many stand in the model's line before the call with this `canceller`; `None` where nobody tells."""
+        return self._line(canceller.call_id) if self._line else None
 
     # --- one call -----------------------------------------------------------------------------------------------------
 
@@ -169,10 +178,12 @@ class BedrockProvider:
         with calling(canceller):
             response: dict[str, Any] = method(**call.parameters)
         headers_at_ns = self._clock()
+        told = response.get("ResponseMetadata", {})
         start = MessageStart(
             sent_at_ns=sent_at_ns,
             headers_at_ns=headers_at_ns,
-            request_id=response.get("ResponseMetadata", {}).get("RequestId"),
+            queued_s=_queued_s(told.get("HTTPHeaders", {}), (headers_at_ns - sent_at_ns) / NS_PER_S),
+            request_id=told.get("RequestId"),
         )
         if call.operation == "converse":
             body = {key: value for key, value in response.items() if key != "ResponseMetadata"}
@@ -267,10 +278,10 @@ def _from_metrics(metrics: Mapping[str, Any] | None, *, told_usage: bool) -> Ite
     )
 
 
-def _from_headers(headers: Mapping[str, str], *, told_usage: bool) -> Iterator[StreamEvent]:
+def _from_headers(answered: Mapping[str, str], *, told_usage: bool) -> Iterator[StreamEvent]:
     """The `x-amzn-bedrock-…` headers of a complete answer to InvokeModel."""
     prefix = "x-amzn-bedrock-"
-    told = {name.removeprefix(prefix): value for name, value in headers.items() if name.startswith(prefix)}
+    told = {name.removeprefix(prefix): value for name, value in answered.items() if name.startswith(prefix)}
     if not told_usage and "output-token-count" in told:
         counted = pieces.usage(
             {name: _number(value) for name, value in told.items()},
@@ -282,6 +293,12 @@ def _from_headers(headers: Mapping[str, str], *, told_usage: bool) -> Iterator[S
         yield dataclasses.replace(counted, raw=told)
     if "invocation-latency" in told:
         yield ServerTiming(latency_s=_seconds(told["invocation-latency"]))
+
+
+def _queued_s(answered: Mapping[str, str], waited_s: float) -> float | None:
+    """The time in the model's line as the local endpoint tells it. More than was waited at all is no such time."""
+    queued_s = _seconds(answered.get(headers.QUEUED_MS))
+    return queued_s if queued_s is not None and 0 <= queued_s <= waited_s else None
 
 
 def _number(value: Any) -> float | None:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 
 _calling = threading.local()
 
 
 class Cancellation:
-    """One call's handle. `cancel` is idempotent and safe from any thread; it returns in well under a millisecond."""
+    """One call's handle, with an id of its own. `cancel` is idempotent and safe from any thread; it returns in well
+    under a millisecond."""
 
     def __init__(self) -> None:
+        self.call_id = uuid.uuid4().hex
         self._lock = threading.Lock()
         self._event = threading.Event()
         self._hang_up: Callable[[], None] | None = None

@@ -18,6 +18,7 @@ from providers import cancellation
 from providers.account import TIMEOUT_S, ControlClient
 from providers.base import RuntimeClient
 from providers.errors import ConfigurationError
+from providers.local import headers
 
 DEFAULT_REGION = "us-west-2"
 SERVICE = "bedrock-runtime"
@@ -84,6 +85,17 @@ def limit_silence(client: Any, silence_limit_s: float) -> None:
     client.meta.events.register(f"request-created.{SERVICE}", on_request)
 
 
+def name_calls(client: Any) -> None:
+    """Lets the endpoint of this process tell how many stand before a call."""
+
+    def on_request(request: Any, **_: Any) -> None:
+        call = cancellation.current()
+        if call is not None:
+            request.headers[headers.CALL_ID] = call.call_id
+
+    client.meta.events.register(f"request-created.{SERVICE}", on_request)
+
+
 def runtime_client(
     session: boto3.Session, *, region: str, endpoint_url: str | None = None, silence_limit_s: float = SILENCE_LIMIT_S
 ) -> RuntimeClient:
@@ -140,4 +152,5 @@ def local_client(endpoint_url: str, *, silence_limit_s: float = SILENCE_LIMIT_S)
     ).client(SERVICE, endpoint_url=endpoint_url, config=config)
     make_cancellable(client)
     limit_silence(client, silence_limit_s)
+    name_calls(client)
     return cast("RuntimeClient", client)

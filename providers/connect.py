@@ -249,13 +249,14 @@ class Backends:
         """The provider of the local endpoint, which is started when it is first asked for."""
         with self._lock:
             if self._local is None:
+                line = None
                 if self._local_url is None:
                     from providers.local.launch import LocalEndpoint
 
                     self._local_endpoint = LocalEndpoint()
-                    self._local_url = self._local_endpoint.url
+                    self._local_url, line = self._local_endpoint.url, self._local_endpoint.ahead
                 client = local_client(self._local_url, silence_limit_s=self._silence_limit_s)
-                self._local = BedrockProvider(client, backend="local", models=local_models())
+                self._local = BedrockProvider(client, backend="local", models=local_models(), line=line)
             return self._local
 
     def models(self) -> Sequence[ModelInfo]:

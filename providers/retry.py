@@ -73,6 +73,10 @@ class RetryingProvider:
         """As the inner provider."""
         return self._inner.models()
 
+    def ahead(self, canceller: Cancellation) -> int | None:
+        """As the inner provider."""
+        return self._inner.ahead(canceller)
+
     def prepare(self, request: GenerationRequest, *, stream: bool) -> PreparedCall:
         """As the inner provider."""
         return self._inner.prepare(request, stream=stream)

@@ -77,11 +77,13 @@ class MessageStart:
     """The service accepted the call: a stream is open, or the complete answer is in hand.
 
     `sent_at_ns` and `headers_at_ns` are `perf_counter_ns` readings taken right before the boto3 call and right after
-    it returned. `body` is the complete answer as the service sent it, parsed; empty for a stream.
+    it returned. `queued_s` is how much of the time between them the request stood in line, where that was told.
+    `body` is the complete answer as the service sent it, parsed; empty for a stream.
     """
 
     sent_at_ns: int
     headers_at_ns: int
+    queued_s: float | None = None
     request_id: str | None = None
     body: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
@@ -116,10 +118,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTiming:
-    """The service's own clock, in seconds: the whole invocation, and the first byte where it is told."""
+    """The service's own clock, in seconds: the whole invocation, and the first byte where it is told.
+
+    `queued_s` is the time in the line of the model of this machine, which is in none of the others. AWS tells none.
+    """
 
     latency_s: float | None = None
     first_byte_s: float | None = None
+    queued_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

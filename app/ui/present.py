@@ -18,6 +18,8 @@ from providers.places import BackendStatus
 
 DASH = "–"
 ABOUT = "≈ "
+IN_LINE_S = 0.01
+"""From where on the wait for a free model is worth a word."""
 
 MAIN_STATES: dict[State, str] = {
     "waiting": "waiting",
@@ -86,16 +88,18 @@ class Figure:
 
     text: str
     meaning: str
-    name: Literal["first", "rate", "tokens", "total", "cost", "note"] = "note"
+    name: Literal["queue", "first", "rate", "tokens", "total", "cost", "note"] = "note"
 
 
 def figures(update: RunUpdate) -> tuple[Figure, ...]:
-    """First text, rate, tokens, total, cost of an answer that ended; while it flows those that are known by then."""
+    """The wait in line if there was one, then first text, rate, tokens, total, cost of an answer that ended; while it
+    flows those that are known by then."""
     record = update.record
     total_s = record.duration_s if record else None
     if not update.ended:
-        return (_first_text(update, total_s), _tokens(update))
+        return (*_queue(update), _first_text(update, total_s), _tokens(update))
     return (
+        *_queue(update),
         _first_text(update, total_s),
         _rate(update),
         _tokens(update),
@@ -104,6 +108,14 @@ def figures(update: RunUpdate) -> tuple[Figure, ...]:
         ),
         _cost(update),
     )
+
+
+def _queue(update: RunUpdate) -> tuple[Figure, ...]:
+    """Nothing where the model was free: that is no wait."""
+    if update.queued_s is None or update.queued_s < IN_LINE_S:
+        return ()
+    meaning = "In line, while this machine's model worked on other answers; no other time has it in it"
+    return (Figure(f"queued {seconds(update.queued_s)}", meaning, "queue"),)
 
 
 def _first_text(update: RunUpdate, total_s: float | None) -> Figure:
@@ -171,6 +183,8 @@ def status_detail(update: RunUpdate) -> str:
             return "the model is thinking"
         case "stalled":
             return f"nothing came for {update.silence_s or 0:.0f} s"
+        case "waiting" if update.ahead is not None:
+            return f"queued, {update.ahead} ahead" if update.ahead else "queued, next in line"
         case "waiting" if update.mode == "sync":
             return "for the whole answer"
         case "waiting":

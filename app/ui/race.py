@@ -30,10 +30,11 @@ def race(turn: Turn) -> str:
 
 
 def lane_times(update: RunUpdate | None) -> tuple[float, float]:
-    """Until when a lane was silent and until when it ran, in seconds since its call."""
-    if update is None:
+    """Until when a lane was silent and until when it ran, in seconds since its call, the time in line left out."""
+    if update is None or update.ahead is not None:
         return 0.0, 0.0
-    end_s = update.record.duration_s if update.record and update.record.duration_s is not None else update.elapsed_s
+    running_s = update.elapsed_s - (update.queued_s or 0.0)
+    end_s = update.record.duration_s if update.record and update.record.duration_s is not None else running_s
     if update.mode == "sync" or update.first_text_s is None:
         return end_s, end_s
     return min(update.first_text_s, end_s), end_s
@@ -43,6 +44,8 @@ def _lane(name: str, update: RunUpdate | None, first_s: float, end_s: float, axi
     state = update.state if update else "next"
     if update is None:
         note = "comes next" if more_comes else "not asked"
+    elif update.ahead is not None:
+        note = present.status_detail(update)
     elif not update.ended:
         note = present.clock(end_s)
     elif update.state != "done":

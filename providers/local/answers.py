@@ -51,12 +51,18 @@ class Answer:
         self._events: Iterator[StreamEvent] = iter(())
         self._usage = Usage()
         self._timing = ServerTiming()
+        self.queued_s: float | None = None
+        """The time in the model's line, where it has one; known after `begin`. The answer's own clock begins after."""
         self._ended = False
 
     def begin(self) -> None:
         """Asks the model, and returns once it has accepted the request. Raises `ProviderError` where it has not."""
         events = self._question.model.stream(self._question.request, self._stop)
         first = next(events, None)
+        if isinstance(first, ServerTiming):
+            self.queued_s = first.queued_s
+            self._received_s += first.queued_s or 0.0
+            first = next(events, None)
         self._events = self._clocked(first, events) if first is not None else iter(())
 
     @property

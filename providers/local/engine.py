@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from providers.errors import InvalidRequestError, ModelFailedError, ServiceUnavailableError
 from providers.local.stop_sequences import StopScanner
 from providers.local.waiting_line import WaitingLine
-from providers.types import GenerationRequest, MessageStop, StopReason, StreamEvent, TextDelta, Usage
+from providers.types import GenerationRequest, MessageStop, ServerTiming, StopReason, StreamEvent, TextDelta, Usage
 
 MODEL_ID = "local.smollm2-135m-instruct"
 
@@ -79,15 +79,21 @@ class Engine:
         """Requests in line."""
         return self._line.waiting
 
+    def ahead(self, stop: threading.Event) -> int | None:
+        """How many stand in line before the request that `stop` belongs to; `None` where that is not in line."""
+        return self._line.ahead(stop)
+
     def stream(self, request: GenerationRequest, stop: threading.Event) -> Iterator[StreamEvent]:
         """Events as the model makes them; they just end within 0.2 s once `stop` is set.
 
-        The first one, a `Usage` with the input tokens, says that the prompt was accepted; it comes before the prompt
-        is read. Raises `InvalidRequestError` for a prompt that does not fit, `ThrottledError` where too many wait,
-        `ModelFailedError` where the model cannot be loaded or fails, `ServiceUnavailableError` after `close`.
+        The first one, a `ServerTiming` with the time in line, comes when the model takes the request; the second, a
+        `Usage` with the input tokens, says that the prompt was accepted, and comes before the prompt is read. Raises
+        `InvalidRequestError` for a prompt that does not fit, `ThrottledError` where too many wait, `ModelFailedError`
+        where the model cannot be loaded or fails, `ServiceUnavailableError` after `close`.
         """
-        with self._line.place(stop) as got_place:
-            if got_place:
+        with self._line.place(stop) as queued_s:
+            if queued_s is not None:
+                yield ServerTiming(queued_s=queued_s)
                 yield from self._answer(self._loaded(), request, stop)
 
     def close(self) -> None:

@@ -56,6 +56,10 @@ class LocalEndpoint:
         """Calls under way, including those that wait for the model."""
         return self._service.active
 
+    def ahead(self, call_id: str) -> int | None:
+        """How many stand in a model's line before the call of this id; `None` where it is in no line."""
+        return self._service.ahead(call_id)
+
     def close(self) -> None:
         """Ends all calls, the server and the model. May be called twice."""
         self._server.should_exit = True

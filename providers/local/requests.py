@@ -39,7 +39,11 @@ class Model(Protocol):
     """Something that answers."""
 
     def stream(self, request: GenerationRequest, stop: threading.Event) -> Iterator[StreamEvent]:
-        """Events, the first of which says that the request was accepted. They just end once `stop` is set."""
+        """Events, the first `Usage` of which says that the request was accepted; a `ServerTiming` before it tells the
+        time in line. They just end once `stop` is set."""
+
+    def ahead(self, stop: threading.Event) -> int | None:
+        """How many stand in line before the request of `stop`; `None` where that is not in line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

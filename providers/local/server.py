@@ -16,31 +16,30 @@ import logging
 import random
 import threading
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from providers.errors import ProviderError, ServiceUnavailableError, ThrottledError
-from providers.local import event_stream
+from providers.local import event_stream, headers
 from providers.local.answers import Answer, Fault, fault_of
+from providers.local.door import ALLOWED_HOSTS, FrontDoor, fault_response
 from providers.local.requests import Model, Question, WireApi, read_question
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-ALLOWED_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 MAX_BODY_BYTES = 8_000_000
 MAX_CALLS = 64
 """Calls under way at once, those that wait for the model included. Each holds a thread."""
@@ -64,12 +63,20 @@ class Service:
         self.rng = rng or random.Random()
         self._clock = clock
         self._threads = ThreadPoolExecutor(MAX_CALLS, thread_name_prefix="local-endpoint")
-        self._stops: set[threading.Event] = set()
+        self._stops: dict[threading.Event, tuple[Model, str | None]] = {}
 
     @property
     def active(self) -> int:
         """Calls under way."""
         return len(self._stops)
+
+    def ahead(self, call_id: str) -> int | None:
+        """How many stand in a model's line before the call that named itself so; `None` where it is in no line. Safe
+        from any thread."""
+        for stop, (model, named) in tuple(self._stops.items()):
+            if named == call_id:
+                return model.ahead(stop)
+        return None
 
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
         """`work` on a thread; the event loop stays free. Raises what it raises."""
@@ -80,18 +87,20 @@ class Service:
         return await asyncio.wrap_future(future)
 
     @contextlib.asynccontextmanager
-    async def answering(self, question: Question, received_s: float, receive: Receive) -> AsyncIterator[Answer]:
+    async def answering(
+        self, question: Question, received_s: float, receive: Receive, call_id: str | None
+    ) -> AsyncIterator[Answer]:
         """An answer whose model stops working when the client goes away, or when this block is left."""
         if self.active >= MAX_CALLS:
             raise ThrottledError("Too many requests, please wait before trying again.")
         stop = threading.Event()
-        self._stops.add(stop)
+        self._stops[stop] = (question.model, call_id)
         watcher = asyncio.create_task(_stop_on_disconnect(receive, stop))
         try:
             yield Answer(question, stop, received_s=received_s, clock=self._clock)
         finally:
             stop.set()
-            self._stops.discard(stop)
+            del self._stops[stop]
             watcher.cancel()
 
     def now_s(self) -> float:
@@ -138,7 +147,8 @@ class Operation:
                 api=self._api,
                 streamed=self._streamed,
             )
-            async with service.answering(question, received_s, receive) as answer:
+            call_id = request.headers.get(headers.CALL_ID)
+            async with service.answering(question, received_s, receive, call_id) as answer:
                 await service.run(answer.begin)
                 if self._streamed:
                     await self._stream(question, answer, send)
@@ -156,14 +166,14 @@ class Operation:
         whole = await self._service.run(answer.complete)
         if whole is None:
             raise ServiceUnavailableError(_SHUTTING_DOWN)
-        headers = {**whole.headers, "x-answered-by": question.model_id}
-        return Response(event_stream.to_json(whole.body), media_type="application/json", headers=headers)
+        told = {**whole.headers, **_told(question, answer)}
+        return Response(event_stream.to_json(whole.body), media_type="application/json", headers=told)
 
     async def _stream(self, question: Question, answer: Answer, send: Send) -> None:
-        headers = MutableHeaders({"content-type": event_stream.CONTENT_TYPE, "x-answered-by": question.model_id})
+        told = MutableHeaders({"content-type": event_stream.CONTENT_TYPE, **_told(question, answer)})
         if self._api == "invoke":
-            headers["x-amzn-bedrock-content-type"] = "application/json"
-        await send({"type": "http.response.start", "status": 200, "headers": headers.raw})
+            told["x-amzn-bedrock-content-type"] = "application/json"
+        await send({"type": "http.response.start", "status": 200, "headers": told.raw})
         frames = answer.frames(self._service.rng)
         try:
             while (frame := await self._service.run(next, frames, None)) is not None:
@@ -173,6 +183,12 @@ class Operation:
             logger.info("%s broke off: %s", question.model_id, error)
             last = fault_of(error).frame
         await send({"type": "http.response.body", "body": last, "more_body": False})
+
+
+def _told(question: Question, answer: Answer) -> dict[str, str]:
+    """What AWS does not tell: which model answered, and how long the request stood in its line."""
+    queued = {} if answer.queued_s is None else {headers.QUEUED_MS: f"{answer.queued_s * 1000:.3f}"}
+    return {headers.ANSWERED_BY: question.model_id, **queued}
 
 
 # --- bodies and errors ------------------------------------------------------------------------------------------------
@@ -199,16 +215,6 @@ async def _read_body(request: Request) -> bytes:
     return b"".join(pieces)
 
 
-def fault_response(fault: Fault) -> Response:
-    """An error as the service sends it."""
-    return Response(
-        event_stream.to_json({"message": fault.message}),
-        status_code=fault.status,
-        media_type="application/json",
-        headers={"x-amzn-ErrorType": fault.code},
-    )
-
-
 async def _unknown_operation(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     return fault_response(
@@ -220,46 +226,6 @@ async def _internal_error(_: Request, __: Exception) -> Response:
     return fault_response(
         Fault(status=500, code="InternalServerException", message="The local endpoint failed; its log says more.")
     )
-
-
-# --- the door ---------------------------------------------------------------------------------------------------------
-
-
-class FrontDoor:
-    """Gives every answer a request id, and refuses what a web page of another origin sends."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or refuses it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request_id = str(uuid.uuid4())
-
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["x-amzn-RequestId"] = request_id
-                headers["x-content-type-options"] = "nosniff"
-            await send(message)
-
-        app = _refuse_page if _is_foreign_page(Headers(scope=scope)) else self._app
-        await app(scope, receive, send_with_id)
-
-
-def _is_foreign_page(headers: Headers) -> bool:
-    """Whether a browser sends this for a page of another origin."""
-    origin = headers.get("origin")
-    if origin is not None and origin.lower() != f"http://{headers.get('host', '').lower()}":
-        return True
-    return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
-
-
-async def _refuse_page(scope: Scope, receive: Receive, send: Send) -> None:
-    fault = Fault(status=403, code="AccessDeniedException", message="Web pages of other origins may not call this.")
-    await fault_response(fault)(scope, receive, send)
 
 
 # --- the application --------------------------------------------------------------------------------------------------

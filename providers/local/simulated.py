@@ -134,6 +134,10 @@ class SimulatedModel:
         yield Usage(input_tokens=input_tokens, output_tokens=made)
         yield MessageStop(reason=ended, raw_reason=ended.value)
 
+    def ahead(self, stop: threading.Event) -> int | None:
+        """Nobody waits for a simulated model."""
+        return None
+
     def _answer(self, request: GenerationRequest) -> tuple[Sequence[str], bool]:
         """The tokens to say, and whether they continue an assistant turn that was begun."""
         messages = request.messages

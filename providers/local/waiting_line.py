@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from providers.errors import ThrottledError
 
@@ -12,45 +13,55 @@ _LOOK_S = 0.05
 
 
 class WaitingLine:
-    """Lets `places` callers in at once; at most `max_waiting` others stand in line."""
+    """Lets `places` callers in at once; at most `max_waiting` others stand in line. `clock` is monotonic, in seconds.
 
-    def __init__(self, *, places: int, max_waiting: int) -> None:
+    A caller is known by its `stop`, which is its own.
+    """
+
+    def __init__(self, *, places: int, max_waiting: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._changed = threading.Condition()
         self._free = places
         self._max_waiting = max_waiting
-        self._tickets: list[object] = []
+        self._clock = clock
+        self._line: list[threading.Event] = []
 
     @property
     def waiting(self) -> int:
         """Those who stand in line."""
-        return len(self._tickets)
+        return len(self._line)
+
+    def ahead(self, stop: threading.Event) -> int | None:
+        """How many stand before a caller; `None` for one who does not stand in line."""
+        with self._changed:
+            return self._line.index(stop) if stop in self._line else None
 
     @contextlib.contextmanager
-    def place(self, stop: threading.Event) -> Iterator[bool]:
-        """Waits for a place and holds it; false where `stop` was set first. Raises `ThrottledError` at a full line."""
+    def place(self, stop: threading.Event) -> Iterator[float | None]:
+        """Waits for a place and holds it. Gives the seconds in line, `None` where `stop` was set first. Raises
+        `ThrottledError` at a full line."""
+        came_s = self._clock()
         if not self._enter(stop):
-            yield False
+            yield None
             return
         try:
-            yield True
+            yield self._clock() - came_s
         finally:
             with self._changed:
                 self._free += 1
                 self._changed.notify_all()
 
     def _enter(self, stop: threading.Event) -> bool:
-        ticket = object()
         with self._changed:
-            if not self._free and len(self._tickets) >= self._max_waiting:
+            if not self._free and len(self._line) >= self._max_waiting:
                 raise ThrottledError("Too many requests, please wait before trying again.")
-            self._tickets.append(ticket)
+            self._line.append(stop)
             try:
-                while not self._free or self._tickets[0] is not ticket:
+                while not self._free or self._line[0] is not stop:
                     if stop.is_set():
                         return False
                     self._changed.wait(_LOOK_S)  # `stop` belongs to the caller and wakes nobody here
                 self._free -= 1
             finally:
-                self._tickets.remove(ticket)
+                self._line.remove(stop)
                 self._changed.notify_all()
         return True

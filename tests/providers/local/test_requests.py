@@ -29,6 +29,9 @@ class Mute:
     def stream(self, request: GenerationRequest, stop: threading.Event) -> Iterator[StreamEvent]:
         raise NotImplementedError
 
+    def ahead(self, stop: threading.Event) -> int | None:
+        raise NotImplementedError
+
 
 MODELS = {OWN: Mute(), "simulated.swift": Mute()}
 
