@@ -9,9 +9,9 @@ from typing import Any
 from app.ui import present
 from app.ui.escaping import escape
 from app.ui.markup import MODE_WORDS
-from app.ui.replay import ENDINGS
+from app.ui.words import ENDINGS, NO_COST, flag_words
 from metrics.record import RunRecord
-from metrics.side_by_side import best, flow_per_s, lengths_that_differ, longest_silence_s
+from metrics.side_by_side import NOISE_S, best, flow_per_s, lengths_that_differ, longest_silence_s
 
 _TELLING: dict[str, Callable[[RunRecord], str]] = {
     "mode": lambda row: MODE_WORDS[row.mode].lower(),
@@ -38,7 +38,7 @@ def comparison_lead(rows: Sequence[RunRecord], names: Sequence[str]) -> str:
     """What can be said of one answer each: who was first, and what to be careful about."""
     whole = [row for row in rows if row.status == "completed"]
     mark = '<span class="badge">simulated</span>' if whole and all(row.simulated for row in whole) else ""
-    said = _firsts(rows, names) or "No answer was sooner than the others"
+    said = _firsts(rows, names) or "No answer was clearly sooner than the others"
     if len(whole) < 2:
         said = "There are not two whole answers to compare" if rows else "Nothing was asked"
     cautions = "".join(f'<p class="notice">{escape(words)}</p>' for words in _cautions(whole))
@@ -50,25 +50,32 @@ def comparison_lead(rows: Sequence[RunRecord], names: Sequence[str]) -> str:
 
 def comparison_table(rows: Sequence[RunRecord], names: Sequence[str]) -> str:
     """A row for each run; the best of a column among whole answers says so."""
-    columns: list[tuple[str, Callable[[RunRecord], float | None], Callable[[float | None], str]]] = [
-        ("First text", _visible_s, present.seconds),
-        ("Total", _total_s, present.seconds),
-        ("Rate", flow_per_s, present.rate),
-        ("Longest silence", longest_silence_s, present.seconds),
-        ("Cost", lambda row: row.cost_usd, present.money),
+    columns = [
+        ("First text", *_column(rows, _visible_s, present.seconds, noise=NOISE_S)),
+        ("Total", *_column(rows, _total_s, present.seconds, noise=NOISE_S)),
+        ("Rate", *_column(rows, flow_per_s, present.rate, most=True)),
+        ("Longest silence", *_column(rows, longest_silence_s, present.seconds, noise=NOISE_S)),
     ]
-    marked = [
-        best(rows, value_of, [say(value_of(row)) for row in rows], most=value_of is flow_per_s)
-        for _, value_of, say in columns
-    ]
+    costs = [NO_COST if row.backend == "local" else present.money(row.cost_usd) for row in rows]
+    columns.append(("Cost", costs, best(rows, lambda row: row.cost_usd, costs)))
     body = []
-    for number, (row, name) in enumerate(zip(rows, names, strict=True)):
-        cells = [
-            f"{say(value_of(row))}{' · best' if number in bests else ''}"
-            for (_, value_of, say), bests in zip(columns, marked, strict=True)
-        ]
+    for at, (row, name) in enumerate(zip(rows, names, strict=True)):
+        cells = [f"{said[at]}{' · best' if at == first else ''}" for _, said, first in columns]
         body.append([name, ENDINGS[row.status], *cells, _tokens(row), ", ".join(_remarks(row))])
     return table(("Answer", "Ended", *(title for title, *_ in columns), "Tokens", "Remarks"), body)
+
+
+def _column(
+    rows: Sequence[RunRecord],
+    value_of: Callable[[RunRecord], float | None],
+    say: Callable[[float | None], str],
+    *,
+    most: bool = False,
+    noise: float = 0.0,
+) -> tuple[list[str], int | None]:
+    """A figure of each run in words, and which of them is the best."""
+    said = [say(value_of(row)) for row in rows]
+    return said, best(rows, value_of, said, most=most, noise=noise)
 
 
 def comparison_facts(rows: Sequence[RunRecord]) -> str:
@@ -135,9 +142,9 @@ def _firsts(rows: Sequence[RunRecord], names: Sequence[str]) -> str:
     """Whose text began first, and who was done first."""
     said = []
     for what, value_of in (("first text soonest", _visible_s), ("done first", _total_s)):
-        words = [present.seconds(value_of(row)) for row in rows]
-        if first := sorted(best(rows, value_of, words)):
-            said.append((" and ".join(names[at] for at in first), f"{what}, {words[first[0]]}"))
+        words, first = _column(rows, value_of, present.seconds, noise=NOISE_S)
+        if first is not None:
+            said.append((names[first], f"{what}, {words[first]}"))
     if len({who for who, _ in said}) == 1:
         return f"{said[0][0]}: {' and '.join(what for _, what in said)}"
     return "; ".join(f"{who}: {what}" for who, what in said)
@@ -161,7 +168,7 @@ def _cautions(whole: Sequence[RunRecord]) -> list[str]:
 def _remarks(row: RunRecord) -> list[str]:
     simulated = ["simulated"] if row.simulated else []
     failed = [row.error_message] if row.error_message else []
-    return [*simulated, *(flag.replace("_", " ") for flag in row.flags), *failed]
+    return [*simulated, *flag_words(row.flags), *failed]
 
 
 def _tokens(row: RunRecord) -> str:

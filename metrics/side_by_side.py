@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from metrics.record import RunRecord
 from metrics.silences import Silence, longest, silences_of
 
+NOISE = 0.05
+"""Figures within this share of the best one are no difference: one answer each says no more."""
+NOISE_S = 0.01
+"""Nor are times as close as this, however short they are."""
 LENGTHS_DIFFER = 1.3
 """How many times the shortest answer the longest must have for the difference to be worth a word."""
 
@@ -19,19 +23,23 @@ def best(
     words: Sequence[str],
     *,
     most: bool = False,
-) -> frozenset[int]:
-    """The places with the lowest value, or the one that is `most`; `words` are how each is told.
+    noise: float = 0.0,
+) -> int | None:
+    """The place with the lowest value, or the one that is `most`; `words` are how each is told.
 
-    Only whole answers count. Beside a real one no simulated one does: its times are made up. What reads like the best
-    is the best, too, and where all read the same none is.
+    Only whole answers count. Beside a real one no simulated one does: its times are made up. There is none where the
+    next value lies within `NOISE` or `noise`, which is in the unit of the values, or reads the same.
     """
     whole = {at: row for at, row in enumerate(rows) if row is not None and row.status == "completed"}
     real = {at: row for at, row in whole.items() if not row.simulated}
     values = {at: value for at, row in (real or whole).items() if (value := value_of(row)) is not None}
-    if len({words[at] for at in values}) < 2:
-        return frozenset()
-    top = (max if most else min)(values, key=lambda at: values[at])
-    return frozenset(at for at in values if words[at] == words[top])
+    ranked = sorted(values, key=lambda at: values[at], reverse=most)
+    if len(ranked) < 2:
+        return None
+    top, following = ranked[:2]
+    apart = abs(values[top] - values[following])
+    alike = apart <= max(noise, NOISE * abs(values[top])) or words[top] == words[following]
+    return None if alike else top
 
 
 def flow_per_s(row: RunRecord) -> float | None:

@@ -14,7 +14,7 @@ from app.ui.escaping import escape
 from app.ui.markup import Labels
 from app.ui.present import Figure
 from metrics.record import RunRecord
-from metrics.side_by_side import best, flow_per_s, lengths_that_differ, longest_silence_s
+from metrics.side_by_side import NOISE_S, best, flow_per_s, lengths_that_differ, longest_silence_s
 from metrics.votes import Preference
 
 SAMPLES = (
@@ -25,13 +25,15 @@ SAMPLES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One figure: what it is called and means, how it is said, and what makes it good. Without `value` none is best."""
+    """One figure: what it is called and means, how it is said, and what makes it good. Without `value` none is best. Values
+    that are not further apart than `noise` are no difference."""
 
     title: str
     meaning: str
     words: Callable[[RunUpdate], str]
     value: Callable[[RunRecord], float | None] = lambda _: None
     most: bool = False
+    noise: float = 0.0
 
 
 def _said(name: str) -> Callable[[RunUpdate], str]:
@@ -52,6 +54,7 @@ COLUMNS = (
         meaning="From the call until there was something to read; a complete answer is there all at once",
         words=_said("first"),
         value=lambda row: row.time_to_visible_s,
+        noise=NOISE_S,
     ),
     Column(
         title="Rate",
@@ -66,12 +69,14 @@ COLUMNS = (
         meaning="From the call until the answer was complete",
         words=_said("total"),
         value=lambda row: row.duration_s,
+        noise=NOISE_S,
     ),
     Column(
         title="Longest silence",
         meaning="The longest time between two chunks",
         words=lambda update: present.seconds(longest_silence_s(update.record) if update.record else None),
         value=longest_silence_s,
+        noise=NOISE_S,
     ),
     Column(title="Cost", meaning="At list price", words=_said("cost"), value=lambda row: row.cost_usd),
 )
@@ -120,16 +125,16 @@ def _table(standing: Standing, labels: Labels) -> str:
     )
 
 
-def _row(standing: Standing, pane: int, name: str, unlike: Sequence[str], marked: Sequence[frozenset[int]]) -> str:
+def _row(standing: Standing, pane: int, name: str, unlike: Sequence[str], marked: Sequence[int | None]) -> str:
     update = standing.answers[pane]
     if update is None:
         return ""
     differs = f' <span class="unlike">{escape(", ".join(unlike))}</span>' if unlike else ""
     cells = "".join(
         f'<td class="best">{escape(column.words(update))} <b>best</b></td>'
-        if pane in bests
+        if pane == best_pane
         else f"<td>{escape(column.words(update))}</td>"
-        for column, bests in zip(COLUMNS, marked, strict=True)
+        for column, best_pane in zip(COLUMNS, marked, strict=True)
     )
     ended = (
         update.state if update.run_id else ("not sent" if update.state == "failed" else "stopped before it was sent")
@@ -152,10 +157,11 @@ def _remarks(standing: Standing, pane: int, update: RunUpdate) -> list[str]:
     return said
 
 
-def best_of(answers: Sequence[RunUpdate | None], column: Column) -> frozenset[int]:
-    """The panes with the best figure of a column."""
+def best_of(answers: Sequence[RunUpdate | None], column: Column) -> int | None:
+    """The pane with the best figure of a column, where one is better than what may be chance."""
     rows = [update.record if update is not None and update.state == "done" else None for update in answers]
-    return best(rows, column.value, [column.words(update) if update else "" for update in answers], most=column.most)
+    words = [column.words(update) if update else "" for update in answers]
+    return best(rows, column.value, words, most=column.most, noise=column.noise)
 
 
 # --- what to be careful about -----------------------------------------------------------------------------------------

@@ -12,11 +12,11 @@ from typing import Any
 
 from app.ui import present
 from app.ui.escaping import escape
+from app.ui.words import ENDINGS
 from metrics.record import RunRecord
 from metrics.silences import WORDS_PER_MIN, Silence, long_ones, reader_of, silences_of
 from metrics.timing import NS_PER_S
 
-ENDINGS = {"completed": "done", "cancelled": "stopped", "interrupted": "cut off", "failed": "failed"}
 _NOT_SPACE = re.compile(r"\S")
 BLOCK = "█"
 

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from metrics.record import RunRecord
-from metrics.side_by_side import best, flow_per_s, gaps_of, lengths_that_differ, longest_silence_s
+from metrics.side_by_side import NOISE_S, best, flow_per_s, gaps_of, lengths_that_differ, longest_silence_s
 from tests.metrics.records import record
 
 NS_PER_S = 1_000_000_000
 
 
-def marked(*rows: RunRecord | None, most: bool = False) -> list[int]:
+def marked(*rows: RunRecord | None, most: bool = False, noise: float = 0.0) -> int | None:
     words = ["–" if row is None or row.duration_s is None else f"{row.duration_s:.1f} s" for row in rows]
-    return sorted(best(rows, lambda row: row.duration_s, words, most=most))
+    return best(rows, lambda row: row.duration_s, words, most=most, noise=noise)
 
 
 def row(duration_s: float | None, **values: Any) -> RunRecord:
@@ -23,27 +23,47 @@ def row(duration_s: float | None, **values: Any) -> RunRecord:
 
 
 def test_the_lowest_is_best_or_the_highest() -> None:
-    assert marked(row(2), row(1), row(3)) == [1]
-    assert marked(row(2), row(1), row(3), most=True) == [2]
+    assert marked(row(2), row(1), row(3)) == 1
+    assert marked(row(2), row(1), row(3), most=True) == 2
 
 
-def test_what_reads_the_same_is_as_good() -> None:
-    assert marked(row(1.01), row(1.02), row(3)) == [0, 1]
-    assert marked(row(1.01), row(1.02)) == []
-    assert marked(row(1)) == []
-    assert marked() == []
+@pytest.mark.parametrize(
+    ("first", "following", "most", "noise", "told"),
+    [
+        (1.0, 1.04, False, 0.0, None),
+        (1.0, 1.06, False, 0.0, 0),
+        (100.0, 96.0, True, 0.0, None),
+        (100.0, 94.0, True, 0.0, 0),
+        (0.1, 0.109, False, NOISE_S, None),
+        (0.1, 0.111, False, 0.0, None),  # both read 0.1 s
+        (0.2, 0.26, False, NOISE_S, 0),
+        (0.0, 0.2, False, 0.0, 0),
+    ],
+)
+def test_nothing_is_said_where_the_best_and_the_next_are_close(
+    first: float, following: float, most: bool, noise: float, told: int | None
+) -> None:
+    last = row(1.0 if most else 500.0)
+    assert marked(row(first), row(following), last, most=most, noise=noise) == told
+    other = None if told is None else 2
+    assert marked(last, row(following), row(first), most=most, noise=noise) == other
+
+
+def test_one_alone_is_not_the_best_of_anything() -> None:
+    assert marked(row(1)) is None
+    assert marked() is None
 
 
 @pytest.mark.parametrize("status", ["interrupted", "cancelled", "failed"])
 def test_only_whole_answers_with_a_value_count(status: str) -> None:
-    assert marked(row(0.1, status=status), row(1), None, row(2), row(None)) == [1]
+    assert marked(row(0.1, status=status), row(1), None, row(2), row(None)) == 1
 
 
 def test_a_simulated_answer_is_never_the_best_beside_a_real_one() -> None:
     made_up = {"simulated": True, "backend": "local"}
-    assert marked(row(0.1, **made_up), row(0.2, **made_up), row(1), row(2)) == [2]
-    assert marked(row(0.1, **made_up), row(0.2, **made_up), row(1)) == []
-    assert marked(row(0.1, **made_up), row(0.2, **made_up), row(1, status="failed")) == [0]
+    assert marked(row(0.1, **made_up), row(0.2, **made_up), row(1), row(2)) == 2
+    assert marked(row(0.1, **made_up), row(0.2, **made_up), row(1)) is None
+    assert marked(row(0.1, **made_up), row(0.2, **made_up), row(1, status="failed")) == 0
 
 
 def test_the_rate_of_a_complete_answer_is_no_match() -> None:

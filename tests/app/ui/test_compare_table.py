@@ -43,15 +43,18 @@ def test_the_best_of_each_column_is_marked_with_a_word() -> None:
     assert html.count("<b>best</b>") == 3
 
 
-def test_what_reads_the_same_has_no_best() -> None:
-    assert best_of((answer(0.4121, 5), answer(0.4122, 5)), COLUMNS[FIRST]) == frozenset()
-    assert best_of((answer(0.4, 5),), COLUMNS[FIRST]) == frozenset()
+def test_a_difference_that_may_be_chance_has_no_best() -> None:
+    assert best_of((answer(0.100, 5), answer(0.108, 5)), COLUMNS[FIRST]) is None
+    assert best_of((answer(0.4, 5.0), answer(0.5, 5.2)), COLUMNS[TOTAL]) is None
+    assert best_of((answer(0.4, 5, 60), answer(0.5, 5, 58)), COLUMNS[RATE]) is None
+    assert best_of((answer(0.4, 5), answer(0.5, 5)), COLUMNS[FIRST]) == 0
+    assert best_of((answer(0.4, 5),), COLUMNS[FIRST]) is None
 
 
 def test_only_whole_answers_can_be_best() -> None:
     stopped = answer(0.1, 1.0, state="stopped")
     failed = an_update(state="failed", failure=RunFailure(sentence="No.", type="X"), record=None, run_id="")
-    assert best_of((stopped, answer(0.4, 5), answer(0.9, 6), failed, None), COLUMNS[FIRST]) == frozenset({1})
+    assert best_of((stopped, answer(0.4, 5), answer(0.9, 6), failed, None), COLUMNS[FIRST]) == 1
 
 
 def simulated(visible_s: float, total_s: float) -> RunUpdate:
@@ -60,15 +63,15 @@ def simulated(visible_s: float, total_s: float) -> RunUpdate:
 
 def test_simulated_models_are_never_the_best_beside_a_real_one() -> None:
     answers = (simulated(0.1, 1), answer(0.4, 5), answer(0.9, 6), simulated(0.2, 2))
-    assert best_of(answers, COLUMNS[FIRST]) == frozenset({1})
-    assert best_of(answers[:2], COLUMNS[FIRST]) == frozenset()
-    assert best_of((answers[0], answers[3]), COLUMNS[FIRST]) == frozenset({0})
+    assert best_of(answers, COLUMNS[FIRST]) == 1
+    assert best_of(answers[:2], COLUMNS[FIRST]) is None
+    assert best_of((answers[0], answers[3]), COLUMNS[FIRST]) == 0
     assert any("Simulated models" in words for words in cautions_of(standing(*answers)))
 
 
 def test_the_rate_of_a_complete_answer_is_no_match_for_that_of_a_stream() -> None:
     complete = answer(5, 5, 900.0, mode="sync", record={"mode": "sync"})
-    assert best_of((complete, answer(0.4, 5, 60), answer(0.4, 5, 30)), COLUMNS[RATE]) == frozenset({1})
+    assert best_of((complete, answer(0.4, 5, 60), answer(0.4, 5, 30)), COLUMNS[RATE]) == 1
 
 
 def test_failed_panes_are_rows_too() -> None:

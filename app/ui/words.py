@@ -1,0 +1,33 @@
+"""What the log's own words for endings and flags are called on the page and in reports: one word each, everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from metrics.record import RunStatus
+from metrics.timing import Flag
+
+ENDINGS: Mapping[RunStatus, str] = {
+    "completed": "done",
+    "cancelled": "stopped",
+    "interrupted": "cut off",
+    "failed": "failed",
+}
+"""How a run ended."""
+FLAGS: Mapping[Flag, str] = {
+    "truncated": "limit reached",
+    "buffered_stream": "not really streamed: it came in one burst",
+    "retried": "tried again",
+    "cold": "first call",
+    "cache_hit": "cache hit",
+    "reasoning": "reasoning",
+    "no_visible": "no text",
+}
+"""What a reader must know before comparing a run with others."""
+NO_COST = "no cost: this machine"
+
+
+def flag_words(flags: Iterable[str]) -> list[str]:
+    """The flags of a run in words; one that this version does not know as it is."""
+    known: Mapping[str, str] = {flag: words for flag, words in FLAGS.items()}
+    return [known.get(flag, flag.replace("_", " ")) for flag in flags]
