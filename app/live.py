@@ -54,9 +54,10 @@ class RunUpdate:
 
     `resends` counts the requests after the first one, so far; `attempts` is how many there may be.
 
-    `text` only ever grows, except after `resets` went up: then an answer was started over. `tokens` are reported by
-    the service when `tokens_reported` is true, otherwise estimated. `rate` and `progress` are there while a stream
-    flows. `record` is the row that was written when the run ended, `not_saved` says why it could not be.
+    `text` only ever grows, except after `resets` went up: then an answer was started over; where it broke off and was
+    `resumed`, it went on. `tokens` are reported by the service when `tokens_reported` is true, otherwise estimated.
+    `rate` and `progress` are there while a stream flows. `record` is the row that was written when the run ended,
+    `not_saved` says why it could not be.
     """
 
     run_id: str
@@ -79,6 +80,7 @@ class RunUpdate:
     resends: int = 0
     attempts: int = 1
     resets: int = 0
+    resumed: bool = False
     notices: tuple[str, ...] = ()
     stop_reason: StopReason | None = None
     failure: RunFailure | None = None

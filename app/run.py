@@ -190,6 +190,7 @@ class Run:
             resends=self._resends,
             attempts=self._attempts,
             resets=self.resets,
+            resumed=self._resumed,
             notices=self._notices,
         )
 

@@ -25,8 +25,8 @@ SAMPLES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One figure: what it is called and means, how it is said, and what makes it good. Without `value` none is best. Values
-    that are not further apart than `noise` are no difference."""
+    """One figure: what it is called and means, how it is said, and what makes it good. Without `value` none is best.
+    Values that are not further apart than `noise` are no difference."""
 
     title: str
     meaning: str

@@ -5,12 +5,12 @@ Missing is a dash, never 0. What is estimated carries ≈. Below one second time
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
 from app.live import RunUpdate, State
+from app.ui.words import ENDINGS, FLAGS, NO_COST
 from metrics.progress import ProgressEstimate
 from metrics.record import RunRecord
 from metrics.token_rate import RateStatus
@@ -148,6 +148,8 @@ def _tokens(update: RunUpdate) -> Figure:
 
 def _cost(update: RunUpdate) -> Figure:
     record = update.record
+    if record is not None and record.backend == "local":
+        return Figure(NO_COST, "A model of this machine is not paid for", "cost")
     if record is None or record.cost_usd is None:
         return Figure(f"cost {DASH}", "No list price is known for this model", "cost")
     return Figure(money(record.cost_usd), f"Cost at list price ({record.price_source})", "cost")
@@ -155,20 +157,20 @@ def _cost(update: RunUpdate) -> Figure:
 
 def badges(update: RunUpdate) -> tuple[str, ...]:
     """What a reader must know before comparing this answer with others."""
+    flags = update.record.flags if update.record else ()
+    again, on = update.resets > 0, update.resumed
     found = {
-        "stopped": update.state == "stopped",
-        "cut off": update.state == "failed" and bool(update.text),
+        ENDINGS["cancelled"]: update.state == "stopped",
+        ENDINGS["interrupted"]: update.state == "failed" and bool(update.text),
         "simulated": update.simulated,
-        "limit reached": "truncated" in _flags(update),
-        "not really streamed: it came in one burst": "buffered_stream" in _flags(update),
-        "tried again": "retried" in _flags(update),
-        "first call": "cold" in _flags(update),
+        FLAGS["truncated"]: "truncated" in flags,
+        FLAGS["buffered_stream"]: "buffered_stream" in flags,
+        "broke off, begun again": again,
+        "broke off, continued": on and not again,
+        FLAGS["retried"]: "retried" in flags and not (again or on),
+        FLAGS["cold"]: "cold" in flags,
     }
     return tuple(word for word, applies in found.items() if applies)
-
-
-def _flags(update: RunUpdate) -> Iterable[str]:
-    return update.record.flags if update.record else ()
 
 
 # --- while it runs ----------------------------------------------------------------------------------------------------

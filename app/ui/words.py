@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from metrics.record import RunStatus
-from metrics.timing import Flag
 
 ENDINGS: Mapping[RunStatus, str] = {
     "completed": "done",
@@ -14,7 +13,7 @@ ENDINGS: Mapping[RunStatus, str] = {
     "failed": "failed",
 }
 """How a run ended."""
-FLAGS: Mapping[Flag, str] = {
+FLAGS: Mapping[str, str] = {
     "truncated": "limit reached",
     "buffered_stream": "not really streamed: it came in one burst",
     "retried": "tried again",
@@ -29,5 +28,4 @@ NO_COST = "no cost: this machine"
 
 def flag_words(flags: Iterable[str]) -> list[str]:
     """The flags of a run in words; one that this version does not know as it is."""
-    known: Mapping[str, str] = {flag: words for flag, words in FLAGS.items()}
-    return [known.get(flag, flag.replace("_", " ")) for flag in flags]
+    return [FLAGS.get(flag, flag.replace("_", " ")) for flag in flags]

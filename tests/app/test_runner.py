@@ -228,7 +228,7 @@ def test_a_continued_answer_claims_no_count_and_teaches_nothing(far: Runner, wir
     factor = far.estimator.factor(model)
     wire.reply_with(stream(text_frames("One, two, "), hang_up), stream([*text_frames("three."), *stop_frames()]))
     last = ended(far.start(ask(model), RunLabels(mode="stream"), policy=RetryPolicy(base_s=0, resume=True)))
-    assert (last.state, last.text) == ("done", "One, two, three.")
+    assert (last.state, last.text, last.resumed) == ("done", "One, two, three.", True)
     row = only_row(run_log)
     assert (row.output_tokens, row.tokens_source) == (None, "estimate")
     assert row.overhead_s is None

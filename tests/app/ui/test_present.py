@@ -103,6 +103,18 @@ def test_badges_tell_what_to_know_before_comparing() -> None:
     assert present.badges(an_update()) == ()
 
 
+def test_an_answer_that_broke_off_says_so_however_it_ended() -> None:
+    record = a_record(flags=("retried",))
+    assert present.badges(an_update(record=record, resumed=True)) == ("broke off, continued",)
+    assert present.badges(an_update(record=record, resets=1)) == ("broke off, begun again",)
+    assert present.badges(an_update(record=record)) == ("tried again",)
+
+
+def test_a_model_of_this_machine_costs_nothing() -> None:
+    assert texts(an_update(record=a_record(backend="local")))[-1] == "no cost: this machine"
+    assert texts(an_update(record=a_record(backend="aws")))[-1] == "cost –"
+
+
 def test_the_status_line_has_six_words() -> None:
     assert set(present.MAIN_STATES.values()) == {"waiting", "streaming", "stalled", "done", "stopped", "failed"}
 
