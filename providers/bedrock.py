@@ -12,14 +12,15 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from providers import errors
 from providers.account import Account
+from providers.answer_head import UNREAD_BODY, AnswerHead
 from providers.base import Json, ModelFamily, RuntimeClient
+from providers.beside_the_body import METRICS_KEY, from_headers, from_metrics, queued_s
 from providers.cancellation import Cancellation, calling
-from providers.families import pieces
-from providers.local import headers
 from providers.model_ids import parse_model_id
 from providers.registry import Resolved, resolve
 from providers.service_errors import translate_errors
@@ -31,14 +32,12 @@ from providers.types import (
     ModelInfo,
     PreparedCall,
     ReasoningDelta,
-    ServerTiming,
     StreamEvent,
     TextDelta,
     Usage,
 )
 from providers.validation import check
 
-METRICS_KEY = "amazon-bedrock-invocationMetrics"
 NS_PER_S = 1e9
 
 
@@ -137,12 +136,12 @@ class BedrockProvider:
         self, family: ModelFamily, call: PreparedCall, canceller: Cancellation | None
     ) -> Generator[StreamEvent]:
         """The events of `call` with faults told apart by what was delivered before them."""
-        seen = Accumulator()
+        seen, head = Accumulator(), AnswerHead()
         delivered = stopped = False
         model_id = str(call.parameters["modelId"])
         try:
             with translate_errors(model_id, region=self._region, offered=self.models):
-                for event in self._open(family, call, canceller):
+                for event in self._open(_Exchange(family, call, canceller, head)):
                     seen.add(event)
                     kind = type(event)
                     if kind is TextDelta or kind is ReasoningDelta:
@@ -159,6 +158,8 @@ class BedrockProvider:
                 raise errors.StreamInterruptedError(
                     f"The answer was cut short: {error}", partial=seen.completion(), code=error.code
                 ) from error
+            if isinstance(error, errors.DecodeError) and head.quote():
+                raise _not_bedrock(str(error), head, error.code) from error
             raise
         if stopped or (canceller is not None and canceller.cancelled):
             return
@@ -168,53 +169,59 @@ class BedrockProvider:
                 partial=seen.completion(),
                 code="missing_terminal",
             )
+        if head.quote():
+            raise _not_bedrock("The endpoint did not answer in Bedrock's format.", head, "bad_frame")
         raise errors.ConnectionFailedError(
             f"{model_id} closed the stream before it said anything. Try again.", code="empty_stream"
         )
 
-    def _open(self, family: ModelFamily, call: PreparedCall, canceller: Cancellation | None) -> Generator[StreamEvent]:
+    def _open(self, exchange: _Exchange) -> Generator[StreamEvent]:
+        call = exchange.call
         method = getattr(self._client, call.operation)
         sent_at_ns = self._clock()
-        with calling(canceller):
+        with calling(exchange.canceller):
             response: dict[str, Any] = method(**call.parameters)
         headers_at_ns = self._clock()
         told = response.get("ResponseMetadata", {})
         start = MessageStart(
             sent_at_ns=sent_at_ns,
             headers_at_ns=headers_at_ns,
-            queued_s=_queued_s(told.get("HTTPHeaders", {}), (headers_at_ns - sent_at_ns) / NS_PER_S),
+            queued_s=queued_s(told.get("HTTPHeaders", {}), (headers_at_ns - sent_at_ns) / NS_PER_S),
             request_id=told.get("RequestId"),
         )
         if call.operation == "converse":
             body = {key: value for key, value in response.items() if key != "ResponseMetadata"}
+            exchange.head.take(told.get(UNREAD_BODY, b""))
             yield dataclasses.replace(start, body=body)
-            yield from family.decode_body(body)
+            yield from exchange.family.decode_body(body)
         elif call.operation == "invoke_model":
-            yield from self._read_body(family, start, response, canceller)
+            yield from self._read_body(exchange, start, response)
         else:
-            yield from self._read_stream(family, start, response, canceller)
+            yield from self._read_stream(exchange, start, response)
 
-    def _read_body(
-        self, family: ModelFamily, start: MessageStart, response: dict[str, Any], canceller: Cancellation | None
-    ) -> Generator[StreamEvent]:
+    def _read_body(self, exchange: _Exchange, start: MessageStart, response: dict[str, Any]) -> Generator[StreamEvent]:
         with contextlib.closing(response["body"]) as body:
-            if canceller is not None:
-                canceller.attach(body._raw_stream.shutdown)
-            document = _parse_json(body.read())
+            if exchange.canceller is not None:
+                exchange.canceller.attach(body._raw_stream.shutdown)
+            data = body.read()
+        exchange.head.take(data)
+        document = _parse_json(data)
         yield dataclasses.replace(start, body=document)
         told_usage = False
-        for event in family.decode_body(document):
+        for event in exchange.family.decode_body(document):
             told_usage = told_usage or isinstance(event, Usage)
             yield event
-        yield from _from_headers(response["ResponseMetadata"].get("HTTPHeaders", {}), told_usage=told_usage)
+        yield from from_headers(response["ResponseMetadata"].get("HTTPHeaders", {}), told_usage=told_usage)
 
     def _read_stream(
-        self, family: ModelFamily, start: MessageStart, response: dict[str, Any], canceller: Cancellation | None
+        self, exchange: _Exchange, start: MessageStart, response: dict[str, Any]
     ) -> Generator[StreamEvent]:
+        family, canceller = exchange.family, exchange.canceller
         frames = response["stream" if family.api == "converse" else "body"]
         try:
             if canceller is not None:
                 canceller.attach(frames._raw_stream.shutdown)
+            exchange.head.watch(frames)
             yield start
             if family.api == "converse":
                 yield from family.decode_stream(iter(frames))
@@ -224,11 +231,21 @@ class BedrockProvider:
             for event in family.decode_stream(iter(chunks)):
                 told_usage = told_usage or type(event) is Usage
                 yield event
-            yield from _from_metrics(chunks.metrics, told_usage=told_usage)
+            yield from from_metrics(chunks.metrics, told_usage=told_usage)
         finally:
             if canceller is not None:
                 canceller.detach()
             frames.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """One call on its way: who speaks, what is sent, how it is cut, and how its answer begins."""
+
+    family: ModelFamily
+    call: PreparedCall
+    canceller: Cancellation | None
+    head: AnswerHead
 
 
 class _Chunks:
@@ -249,6 +266,10 @@ class _Chunks:
             yield chunk
 
 
+def _not_bedrock(sentence: str, head: AnswerHead, code: str | None) -> errors.DecodeError:
+    return errors.DecodeError(f"{sentence} It begins: {head.quote()}", code=code)
+
+
 def _parse_json(data: bytes) -> Any:
     try:
         return json.loads(data)
@@ -256,58 +277,3 @@ def _parse_json(data: bytes) -> Any:
         raise errors.DecodeError(
             "The endpoint did not answer in Bedrock's format: a part of the answer is not JSON.", code="bad_json"
         ) from error
-
-
-# --- usage and timing that travel outside the body --------------------------------------------------------------------
-
-
-def _from_metrics(metrics: Mapping[str, Any] | None, *, told_usage: bool) -> Iterator[StreamEvent]:
-    """`amazon-bedrock-invocationMetrics` of the last chunk: milliseconds and tokens, on the service's clock."""
-    if metrics is None:
-        return
-    if not told_usage:
-        yield pieces.usage(
-            metrics,
-            input_tokens="inputTokenCount",
-            output_tokens="outputTokenCount",
-            cache_read=("cacheReadInputTokenCount",),
-            cache_write=("cacheWriteInputTokenCount",),
-        )
-    yield ServerTiming(
-        latency_s=_seconds(metrics.get("invocationLatency")), first_byte_s=_seconds(metrics.get("firstByteLatency"))
-    )
-
-
-def _from_headers(answered: Mapping[str, str], *, told_usage: bool) -> Iterator[StreamEvent]:
-    """The `x-amzn-bedrock-…` headers of a complete answer to InvokeModel."""
-    prefix = "x-amzn-bedrock-"
-    told = {name.removeprefix(prefix): value for name, value in answered.items() if name.startswith(prefix)}
-    if not told_usage and "output-token-count" in told:
-        counted = pieces.usage(
-            {name: _number(value) for name, value in told.items()},
-            input_tokens="input-token-count",
-            output_tokens="output-token-count",
-            cache_read=("cache-read-input-token-count",),
-            cache_write=("cache-write-input-token-count",),
-        )
-        yield dataclasses.replace(counted, raw=told)
-    if "invocation-latency" in told:
-        yield ServerTiming(latency_s=_seconds(told["invocation-latency"]))
-
-
-def _queued_s(answered: Mapping[str, str], waited_s: float) -> float | None:
-    """The time in the model's line as the local endpoint tells it. More than was waited at all is no such time."""
-    queued_s = _seconds(answered.get(headers.QUEUED_MS))
-    return queued_s if queued_s is not None and 0 <= queued_s <= waited_s else None
-
-
-def _number(value: Any) -> float | None:
-    """A number that may travel as text; `None` for what is none."""
-    with contextlib.suppress(TypeError, ValueError):
-        return float(value)
-    return None
-
-
-def _seconds(milliseconds: Any) -> float | None:
-    number = _number(milliseconds)
-    return None if number is None else number / 1000

@@ -16,6 +16,7 @@ import botocore.exceptions
 
 from providers import cancellation
 from providers.account import TIMEOUT_S, ControlClient
+from providers.answer_head import KEPT_BYTES, UNREAD_BODY
 from providers.base import RuntimeClient
 from providers.errors import ConfigurationError
 from providers.local import headers
@@ -96,6 +97,17 @@ def name_calls(client: Any) -> None:
     client.meta.events.register(f"request-created.{SERVICE}", on_request)
 
 
+def keep_unread(client: Any) -> None:
+    """Keeps the beginning of an answer to Converse that has none of its fields: botocore drops a body that is no
+    JSON."""
+
+    def on_answer(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
+        if "output" not in parsed:
+            parsed["ResponseMetadata"][UNREAD_BODY] = http_response.content[:KEPT_BYTES]
+
+    client.meta.events.register(f"after-call.{SERVICE}.Converse", on_answer)
+
+
 def runtime_client(
     session: boto3.Session, *, region: str, endpoint_url: str | None = None, silence_limit_s: float = SILENCE_LIMIT_S
 ) -> RuntimeClient:
@@ -120,6 +132,7 @@ def runtime_client(
     except (ValueError, botocore.exceptions.BotoCoreError) as error:
         raise ConfigurationError(f"No client for Bedrock: {error}. Check the region and the endpoint.") from error
     make_cancellable(client)
+    keep_unread(client)
     limit_silence(client, silence_limit_s)
     return cast("RuntimeClient", client)
 
@@ -151,6 +164,7 @@ def local_client(endpoint_url: str, *, silence_limit_s: float = SILENCE_LIMIT_S)
         aws_access_key_id=PLACEHOLDER_KEY, aws_secret_access_key=PLACEHOLDER_KEY, region_name=DEFAULT_REGION
     ).client(SERVICE, endpoint_url=endpoint_url, config=config)
     make_cancellable(client)
+    keep_unread(client)
     limit_silence(client, silence_limit_s)
     name_calls(client)
     return cast("RuntimeClient", client)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from providers.beside_the_body import METRICS_KEY
 from providers.errors import (
     InvalidRequestError,
     InvalidValueError,
@@ -20,8 +21,6 @@ from providers.errors import (
 from providers.local import event_stream
 from providers.local.requests import Question
 from providers.types import MessageStop, ReasoningDelta, ServerTiming, StreamEvent, TextDelta, Usage, accumulate
-
-METRICS_KEY = "amazon-bedrock-invocationMetrics"
 
 _PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 

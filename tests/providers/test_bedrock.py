@@ -13,6 +13,7 @@ from providers.cancellation import Cancellation
 from providers.clients import local_client
 from providers.local.event_stream import event_frame, exception_frame
 from providers.types import (
+    Api,
     MessageStart,
     MessageStop,
     ServerTiming,
@@ -176,8 +177,31 @@ def test_an_empty_stream_may_be_tried_again(wire: WireServer, provider: BedrockP
 
 def test_a_page_in_place_of_frames_is_told_apart(wire: WireServer, provider: BedrockProvider) -> None:
     wire.reply_with(stream([b"<!doctype html><title>Sign in to the network</title>"]))
-    with pytest.raises(errors.DecodeError, match="proxy or a sign-in page"):
+    with pytest.raises(
+        errors.DecodeError, match=r"proxy or a sign-in page.* It begins: <!doctype html><title>Sign in to"
+    ):
         list(provider.stream(ask()))
+
+
+@pytest.mark.parametrize(("api", "streamed"), [("invoke", True), ("invoke", False), ("converse", False)])
+def test_a_page_is_quoted_whichever_way_was_asked(
+    wire: WireServer, provider: BedrockProvider, api: Api, streamed: bool
+) -> None:
+    page = f"<html>\n  <title>Zürich Guest Wi-Fi</title>  token Bearer test {'é' * 1000}".encode()
+    wire.reply_with(stream([page]))
+    call = provider.stream if streamed else provider.invoke
+    with pytest.raises(errors.DecodeError) as raised:
+        list(call(ask(CLAUDE, api=api)))
+    quote = str(raised.value).partition(" It begins: ")[2]
+    assert quote.startswith("<html> <title>Zürich Guest Wi-Fi</title> token [removed] éé")
+    assert 180 < len(quote) <= 200
+
+
+def test_bytes_that_are_no_text_are_not_quoted(wire: WireServer, provider: BedrockProvider) -> None:
+    wire.reply_with(stream([b"\x00\x00\x00\x10 garbage, and more of it"]))
+    with pytest.raises(errors.DecodeError) as raised:
+        list(provider.stream(ask()))
+    assert "It begins" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

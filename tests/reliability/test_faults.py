@@ -157,8 +157,13 @@ FAULTS: dict[str, Fault] = {
     "F13 closed": interrupted(cut(then=hang_up), "connection"),
     "F14": Fault(script=(stream([*BEGUN, *stop_frames()], reset),)),
     "F15": Fault(script=cut(MARKER), tokens=None),
-    "F16 html": failed((page("text/html", HTML),), "DecodeError", NOT_BEDROCK),
-    "F16 json": failed((page("application/json", b'{"error": "busy"}'),), "DecodeError", NOT_BEDROCK),
+    "F16 html": failed(
+        (page("text/html", HTML),), "DecodeError", f"{NOT_BEDROCK} in between? It begins: <!doctype html>"
+    ),
+    "F16 json": failed(
+        (page("application/json", b'{"error": "busy"}'),), "DecodeError", 'It begins: {"error": "busy"}'
+    ),
+    "F16 a few words": failed((page("text/plain", b"busy\n"),), "DecodeError", "It begins: busy"),
     "F16 checksum": interrupted(cut(damaged(MARKER)), NOT_BEDROCK),
     "F17": Fault(script=cut(event_frame("novelty", {"at": 1}), delta(novelty={"at": 1}), *stop_frames())),
     "F18 broken JSON": interrupted(cut(spoilt(b'{"delta": {"text": "l')), "format"),
