@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
+from typing import Any, Protocol
 
 from rich.console import Console
 
@@ -18,6 +19,7 @@ from app.settings import Settings
 from metrics.run_log import RunLogError
 from providers.chat import ChatConversation
 from providers.errors import ConfigurationError, ProviderError
+from providers.registry import resolve_or_converse
 from providers.types import GenerationRequest, InferenceConfig, Message
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -93,14 +95,13 @@ class _Chat:
 
     def _show(self, run: Run) -> RunUpdate:
         shown = resets = 0
-        with _interrupts_stop(run):
-            for update in run:
-                if update.resets > resets:
-                    shown, resets = 0, update.resets
-                    sys.stdout.write("\n[The answer was cut and begins again.]\n")
-                sys.stdout.write(self._shown(update.text[shown:]))
-                sys.stdout.flush()
-                shown = len(update.text)
+        for update in until_ctrl_c(run):
+            if update.resets > resets:
+                shown, resets = 0, update.resets
+                sys.stdout.write("\n[The answer was cut and begins again.]\n")
+            sys.stdout.write(self._shown(update.text[shown:]))
+            sys.stdout.flush()
+            shown = len(update.text)
         sys.stdout.write("\n")
         return run.snapshot()
 
@@ -109,8 +110,14 @@ class _Chat:
         return _CONTROLS.sub("", text) if self._out.is_terminal else text
 
     def _request(self, history: list[dict[str, str]]) -> GenerationRequest:
+        _, api = resolve_or_converse(
+            self._model_id,
+            f"{self._model_id} is no model that is known here. `playground.py models` lists what can be chosen; on "
+            "Bedrock any full model id or ARN can be given.",
+        )
         return GenerationRequest(
             model_id=self._model_id,
+            api=api,
             messages=tuple(
                 Message(role="assistant" if turn["role"] == "assistant" else "user", text=turn["content"])
                 for turn in history
@@ -130,12 +137,32 @@ class _Chat:
             self._err.print(sentence, style="red")
 
 
-@contextlib.contextmanager
-def _interrupts_stop(run: Run) -> Iterator[None]:
-    """While inside, Ctrl-C stops the answer. A handler, because an exception could strike anywhere in the drawing."""
-    before = signal.signal(signal.SIGINT, lambda *_: run.cancel())
+class _Stoppable(Protocol):
+    """What is wanted of a run here."""
+
+    def __iter__(self) -> Iterator[RunUpdate]: ...
+
+    def cancel(self) -> None: ...
+
+
+def until_ctrl_c(run: _Stoppable) -> Iterator[RunUpdate]:
+    """The updates of a run. Ctrl-C meanwhile stops the answer and not the program.
+
+    A handler, because an exception could strike anywhere in the drawing. It only leaves word: it may interrupt this
+    thread while it holds the lock that stopping needs. The loop looks at every update.
+    """
+    interrupted = False
+
+    def stop(*_: Any) -> None:
+        nonlocal interrupted
+        interrupted = True
+
+    before = signal.signal(signal.SIGINT, stop)
     try:
-        yield
+        for update in run:
+            if interrupted:
+                run.cancel()
+            yield update
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -8,10 +8,15 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from app.cli import until_ctrl_c
+from app.live import RunUpdate
 from metrics.run_log import RunLog
+from tests.app.ui.make import an_update
 from tests.test_playground import ROOT, environment
 
 SLOW = "simulated.steady"
@@ -49,6 +54,39 @@ def test_a_failure_is_a_sentence_on_stderr(tmp_path: Path) -> None:
     assert done.stdout == ""
     assert "without an AWS account" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_id_that_names_no_model_is_told_what_helps_in_a_terminal(tmp_path: Path) -> None:
+    done = piped("Hello\n", tmp_path / "runs.db", "--model", "nonsense")
+    assert done.returncode == 1
+    assert done.stderr.startswith("nonsense is no model that is known here. `playground.py models` lists")
+    assert "family=" not in done.stderr
+
+
+class Held:
+    """A run whose reader is interrupted while it holds the lock that stopping needs, as it may be anywhere."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.stopped = False
+
+    def __iter__(self) -> Iterator[RunUpdate]:
+        with self.lock:
+            signal.raise_signal(signal.SIGINT)
+        while not self.stopped:
+            yield an_update(state="streaming")
+        yield an_update(state="stopped")
+
+    def cancel(self) -> None:
+        assert self.lock.acquire(timeout=1), "the handler waits for its own thread"
+        self.stopped = True
+        self.lock.release()
+
+
+def test_ctrl_c_never_waits_for_the_thread_that_it_interrupted() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    assert [update.state for update in until_ctrl_c(Held())][-1] == "stopped"
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_ctrl_c_stops_the_answer_and_not_the_program(tmp_path: Path) -> None:
