@@ -22,6 +22,7 @@ from app.ui.answering import answer
 from app.ui.asking import MODES, Form, make_request
 from app.ui.chat_widgets import place_chat
 from app.ui.escaping import escape
+from app.ui.events import data_of, whole_number
 from app.ui.markup import Labels
 from app.ui.panel import Problem, Strip
 from app.ui.request_view import request_html
@@ -101,7 +102,7 @@ class _Asking:
     async def ask(self, event: gr.EventData, key: Any, *values: Any) -> AsyncGenerator[tuple[Any, ...]]:
         """One question from its check to the end of its last answer."""
         conversation = self._services.conversations.open(key)
-        async with aclosing(self._views(conversation, _data(event), values)) as views:
+        async with aclosing(self._views(conversation, data_of(event), values)) as views:
             async for view in views:
                 yield view.outputs()
 
@@ -124,7 +125,7 @@ class _Asking:
     async def _answered(
         self, conversation: Conversation, data: Mapping[str, Any], values: tuple[Any, ...]
     ) -> AsyncGenerator[View]:
-        replacing = _number(data.get("turn"))
+        replacing = whole_number(data.get("turn"))
         form = _form(conversation, data, values, replacing)
         request, notices = make_request(form, conversation, self._services.runner.estimator, replacing=replacing)
         turn = conversation.begin(form.prompt, form.mode, replacing=replacing, notices=notices)
@@ -217,14 +218,6 @@ _WIDGETS = {
     "model": "model",
     "mode": "mode",
 }
-
-
-def _data(event: gr.EventData) -> Mapping[str, Any]:
-    return event._data if isinstance(event._data, Mapping) else {}
-
-
-def _number(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _form(conversation: Conversation, data: Mapping[str, Any], values: tuple[Any, ...], replacing: int | None) -> Form:

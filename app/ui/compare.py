@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,7 @@ from app.ui.chat import KEEP, PRIVATE, problem_of
 from app.ui.compare_outputs import ARRANGED, Outputs, heads, refused
 from app.ui.compare_report import report_outputs
 from app.ui.compare_widgets import IN_TURN, CompareWidgets, first_models, place_compare
+from app.ui.events import data_of, whole_number
 from app.ui.markup import Labels
 from app.ui.panel import Problem
 from app.ui.settings_panel import choices, max_tokens_info, temperature_of
@@ -108,7 +109,7 @@ class _Comparing:
         """One prompt in all panes, or again in one, from its check to the end of the last answer."""
         board = self._services.comparisons.open(key)
         *settings, prompt, order, blind = values
-        pane = _number(_data(event).get("pane"))
+        pane = whole_number(data_of(event).get("pane"))
         panes = compare_form.read_panes(count, settings)
         try:
             if pane is None:
@@ -154,11 +155,11 @@ class _Comparing:
 
     def stop(self, event: gr.EventData, key: Any) -> None:
         """Stops one pane, or all; the event that asked shows the end by itself."""
-        self._services.comparisons.open(key).stop(_number(_data(event).get("pane")))
+        self._services.comparisons.open(key).stop(whole_number(data_of(event).get("pane")))
 
     def report(self, event: gr.EventData, key: Any) -> tuple[Any, Any]:
         """A file with the comparison, without prompt and answers where that is asked for; or why there is none."""
-        texts = _data(event).get("texts") is not False
+        texts = data_of(event).get("texts") is not False
         return report_outputs(self._services.comparisons.open(key).standing(), texts=texts)
 
     # --- arranging ----------------------------------------------------------------------------------------------------
@@ -179,7 +180,7 @@ class _Comparing:
     def remove(self, event: gr.EventData, key: Any, count: Any, *values: Any) -> tuple[Any, ...]:
         """One pane less; those behind it move up. The last one stays."""
         panes = compare_form.read_panes(count, values)
-        pane = _number(_data(event).get("pane"))
+        pane = whole_number(data_of(event).get("pane"))
         board = self._services.comparisons.open(key)
         if pane is None or len(panes) < 2 or not 0 <= pane < len(panes) or board.standing().hidden:
             return self._outputs.arranged(board.standing(), panes)
@@ -219,7 +220,7 @@ class _Comparing:
         """Keeps which answer was liked best, and tells the names."""
         board = self._services.comparisons.open(key)
         standing = board.standing()
-        choice = _choice(_data(event).get("choice"), standing)
+        choice = _choice(data_of(event).get("choice"), standing)
         problem = ""
         if choice is not None and standing.id and board.choose(choice):
             update = None if choice == "tie" else standing.answers[choice]
@@ -267,13 +268,5 @@ def _choice(value: Any, standing: Standing) -> Choice | None:
     """A vote as the browser sent it; `None` for what is none."""
     if value == "tie":
         return "tie"
-    pane = _number(value)
+    pane = whole_number(value)
     return pane if pane is not None and 0 <= pane < len(standing.answers) and standing.answers[pane] else None
-
-
-def _data(event: gr.EventData) -> Mapping[str, Any]:
-    return event._data if isinstance(event._data, Mapping) else {}
-
-
-def _number(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
