@@ -16,6 +16,8 @@ from app.fan_in import FanIn
 from app.keyed import Keyed
 from app.live import RunUpdate
 
+LETTERS = "ABCDEF"
+"""What answers are called while their names are hidden."""
 Choice = int | Literal["tie"]
 """A pane, counted from 0, or none before the others."""
 
@@ -42,7 +44,9 @@ class Standing:
     """A comparison at one moment. There is an answer a pane, `None` where none was asked or its turn has not come.
 
     `order` is each answer's place in turn, from 1. `again` holds the panes that were asked again by themselves.
-    `blind`: names are hidden until there is a `choice`. `open`: more may come.
+    `blind`: names are hidden until there is a `choice`. `letters` are what the panes of a blind race are called; they
+    are kept when the names are told. `skew_s` is known where the answers that stand here were all sent together.
+    `open`: more may come.
     """
 
     id: str | None = None
@@ -54,6 +58,7 @@ class Standing:
     skew_s: float | None = None
     again: frozenset[int] = field(default_factory=frozenset)
     blind: bool = False
+    letters: tuple[str, ...] = ()
     choice: Choice | None = None
     open: bool = False
 
@@ -93,13 +98,15 @@ class Board:
         with self._lock:
             told = {id(answer.runs): answer.runs.snapshot() for answer in self._answers if answer}
             answers = tuple(told[id(answer.runs)][answer.lane] if answer else None for answer in self._answers)
+            again = frozenset(at for at, answer in enumerate(self._answers) if answer and answer.again)
             together = next((answer.runs for answer in self._answers if answer and not answer.again), None)
+            whole = together is not None and not again and len(told[id(together)]) == len(self._answers)
             return replace(
                 self._standing,
                 answers=answers,
                 order=tuple(answer.runs.orders[answer.lane] if answer else None for answer in self._answers),
-                skew_s=together.skew_s if together else None,
-                again=frozenset(at for at, answer in enumerate(self._answers) if answer and answer.again),
+                skew_s=together.skew_s if together is not None and whole else None,
+                again=again,
             )
 
     def begin(
@@ -118,7 +125,13 @@ class Board:
             if blind:
                 (rng or random.Random()).shuffle(shown)
             self._standing = Standing(
-                id=uuid.uuid4().hex, prompt=prompt, panes=tuple(shown), in_turn=in_turn, blind=blind, open=True
+                id=uuid.uuid4().hex,
+                prompt=prompt,
+                panes=tuple(shown),
+                in_turn=in_turn,
+                blind=blind,
+                letters=tuple(LETTERS[: len(shown)]) if blind else (),
+                open=True,
             )
             self._answers = [None] * len(shown)
             self._stopping = False
@@ -178,8 +191,12 @@ class Board:
                 standing = self._without_choice()
             elif isinstance(choice, int) and choice > pane:
                 standing = replace(standing, choice=choice - 1)
-            panes = standing.panes
-            self._standing = replace(standing, panes=(*panes[:pane], *panes[pane + 1 :]))
+            panes, letters = standing.panes, standing.letters
+            self._standing = replace(
+                standing,
+                panes=(*panes[:pane], *panes[pane + 1 :]),
+                letters=(*letters[:pane], *letters[pane + 1 :]),
+            )
 
     def choose(self, choice: Choice) -> bool:
         """Notes which answer somebody liked best, which reveals the names. False if there was a choice before."""

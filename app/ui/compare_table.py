@@ -9,10 +9,11 @@ from app.comparisons import Standing
 from app.live import RunUpdate
 from app.ui import present
 from app.ui.compare_form import differences
-from app.ui.compare_view import LETTERS, name_of
+from app.ui.compare_view import letter_of, model_of, name_of
 from app.ui.escaping import escape
 from app.ui.markup import Labels
 from app.ui.present import Figure
+from app.ui.words import ENDINGS
 from metrics.record import RunRecord
 from metrics.side_by_side import NOISE_S, best, flow_per_s, lengths_that_differ, longest_silence_s
 from metrics.votes import Preference
@@ -136,17 +137,21 @@ def _row(standing: Standing, pane: int, name: str, unlike: Sequence[str], marked
         else f"<td>{escape(column.words(update))}</td>"
         for column, best_pane in zip(COLUMNS, marked, strict=True)
     )
-    ended = (
-        update.state if update.run_id else ("not sent" if update.state == "failed" else "stopped before it was sent")
-    )
+    ended = _ended(update)
     return (
         f'<tr data-state="{update.state}"><th scope="row">{pane + 1} {escape(name)}{differs}</th><td>{ended}</td>'
         f"{cells}<td>{escape(', '.join(_remarks(standing, pane, update)))}</td></tr>"
     )
 
 
+def _ended(update: RunUpdate) -> str:
+    if not update.run_id:
+        return "not sent" if update.state == "failed" else "stopped before it was sent"
+    return ENDINGS[update.record.status] if update.record else update.state
+
+
 def _remarks(standing: Standing, pane: int, update: RunUpdate) -> list[str]:
-    said = [word for word in present.badges(update) if word not in ("stopped", "cut off")]
+    said = [word for word in present.badges(update) if word not in ENDINGS.values()]
     record = update.record
     if record is not None and not update.simulated:
         said.append("this machine" if record.backend == "local" else f"AWS {record.region or ''}".strip())
@@ -197,7 +202,7 @@ def cautions_of(standing: Standing) -> list[str]:
 
 def _vote(standing: Standing) -> str:
     buttons = "".join(
-        f'<button type="button" class="vote" data-act="vote" data-choice="{pane}">{LETTERS[pane]}</button>'
+        f'<button type="button" class="vote" data-act="vote" data-choice="{pane}">{letter_of(standing, pane)}</button>'
         for pane, update in enumerate(standing.answers)
         if update is not None and update.text
     )
@@ -214,7 +219,7 @@ def _verdict(standing: Standing, labels: Labels, tally: Preference | None) -> st
     if standing.choice == "tie":
         said = "You called it a tie."
     else:
-        said = f"You preferred {LETTERS[standing.choice]}: {name_of(standing, standing.choice, labels)}."
+        said = f"You preferred {letter_of(standing, standing.choice)}: {model_of(standing, standing.choice, labels)}."
     if tally is not None and tally.votes:
         ties = f" ({present.many(tally.ties, 'tie')} apart)" if tally.ties else ""
         said += f" The faster one was preferred {tally.faster} of {tally.votes}{ties}."

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.comparisons import Standing
+from app.comparisons import LETTERS, Standing
 from app.fan_in import MAX_LANES
-from app.live import RunUpdate
+from app.live import RunUpdate, State
 from app.ui import present
 from app.ui.compare_timeline import shared_axis_s, timeline
 from app.ui.escaping import escape
@@ -24,7 +24,6 @@ from app.ui.markup import (
 )
 from app.ui.panel import Bars, progress_html, rate_html
 
-LETTERS = "ABCDEF"
 BUFFERED = (
     "This was not really streamed: the text was held back and came in one lump, by the model or by something between "
     "it and here (a proxy, a guardrail). Its rate is withheld."
@@ -33,10 +32,21 @@ TOLD_LATER = "This answer failed. Why is told with the names."
 _BUTTON = '<button type="button" class="pane-button" data-act="{act}" data-pane="{pane}"{more}>{words}</button>'
 
 
+def letter_of(standing: Standing, pane: int) -> str:
+    """What a pane was called while the race was blind; empty where it was not."""
+    return standing.letters[pane] if pane < len(standing.letters) else ""
+
+
 def name_of(standing: Standing, pane: int, labels: Labels) -> str:
-    """What a pane is called: its model, or its letter as long as the race is blind."""
+    """What a pane is called: its letter as long as the race is blind, then its letter and its model."""
+    letter = letter_of(standing, pane)
     if standing.hidden:
-        return LETTERS[pane]
+        return letter
+    return " · ".join(part for part in (letter, model_of(standing, pane, labels)) if part)
+
+
+def model_of(standing: Standing, pane: int, labels: Labels) -> str:
+    """The name of the model that answered in a pane, or will."""
     answer = standing.answers[pane] if pane < len(standing.answers) else None
     model = answer.model_id if answer else standing.panes[pane].model if pane < len(standing.panes) else ""
     return labels(model).split(" (")[0] if isinstance(model, str) else ""
@@ -185,11 +195,11 @@ def state_line(standing: Standing, count: int, labels: Labels) -> str:
     ended = len(standing.answers) - len(going)
     word, detail = "ready", ""
     if standing.open:
-        word, detail = "answering", f"{ended} of {len(standing.answers)} done"
+        word, detail = "answering", f"{ended} of {len(standing.answers)} ended"
     elif standing.answers:
-        word, detail = "done", sent_words(standing)
+        word, detail = _outcome(standing)
     return (
-        f'<div class="compare-state" data-id="{standing.id or ""}"'
+        f'<div class="compare-state" data-id="{standing.id or ""}" data-state="{word}"'
         f' data-busy="{str(standing.open).lower()}" data-panes="{count}"'
         f' data-blind="{str(standing.hidden).lower()}" data-asked="{str(bool(standing.answers)).lower()}">'
         f'<span class="dot" aria-hidden="true"></span><span class="word">{word}</span>'
@@ -198,11 +208,20 @@ def state_line(standing: Standing, count: int, labels: Labels) -> str:
     )
 
 
+def _outcome(standing: Standing) -> tuple[str, str]:
+    """The worst of the endings, and how many ended so; then how fair the start was."""
+    states = [answer.state for answer in standing.answers if answer is not None]
+    found: Sequence[State] = ("failed", "stopped")
+    counts = [f"{states.count(state)} of {len(states)} {state}" for state in found if state in states]
+    word = next((state for state in found if state in states), "done")
+    return word, " · ".join((*counts, *filter(None, [sent_words(standing)])))
+
+
 def sent_words(standing: Standing) -> str:
     """How fair the start was."""
     if standing.in_turn and any(standing.order):
         by_order = sorted((order, pane) for pane, order in enumerate(standing.order) if order)
-        places = ", ".join(LETTERS[pane] if standing.hidden else str(pane + 1) for _, pane in by_order)
+        places = ", ".join(letter_of(standing, pane) if standing.hidden else str(pane + 1) for _, pane in by_order)
         return f"one after another, in shuffled order: {places}"
     if standing.skew_s is None:
         return ""

@@ -103,6 +103,7 @@ def test_a_pane_is_asked_again_alone(runner: Runner, run_log: RunLog) -> None:
     board.finish()
     standing = board.standing()
     assert standing.again == frozenset({0})
+    assert standing.skew_s is None
     assert [answer.state for answer in standing.answers if answer] == ["done", "done"]
     assert standing.panes[0].model == SWIFT
     assert len(run_log.of_comparison(first.id or "")) == 2
@@ -117,8 +118,10 @@ def test_removing_a_pane_moves_the_others_up(runner: Runner) -> None:
     until(lambda: runs.ended)
     board.finish()
     last = board.standing().answers[2]
+    assert board.standing().skew_s is not None
     board.remove(1)
     standing = board.standing()
+    assert standing.skew_s is None  # it was between answers of which one is gone
     assert [pane.model for pane in standing.panes] == [SWIFT, "third"]
     assert standing.answers[1] == last
     board.remove(9)
@@ -161,6 +164,17 @@ def test_a_vote_stays_with_its_answer(choice: Choice, removed: int, left: Choice
     assert not standing.hidden
     if isinstance(standing.choice, int):
         assert standing.panes[standing.choice] == chosen
+
+
+def test_letters_stay_with_their_answers_when_names_are_told() -> None:
+    board = voted(2)
+    assert board.standing().letters == ("A", "B", "C", "D")
+    board.remove(1)
+    board.begin_again(0, PaneSettings(model="other"))
+    assert board.standing().letters == ("A", "C", "D")
+    board.finish()
+    board.begin("And?", TWO)
+    assert board.standing().letters == ()
 
 
 def test_a_vote_was_between_other_answers_than_those_of_a_pane_that_is_asked_again() -> None:

@@ -143,8 +143,22 @@ window.playground.compare = (() => {
     if (element.tagName !== "FIELDSET") element.setAttribute("role", role);
     element.setAttribute("aria-label", label);
   };
+  const BUTTONS = { "pane-stop": "Stop", "pane-settings": "Settings of", "pane-remove": "Remove", "pane-again": "Retry" };
+  const nameButtons = (at) => {
+    // A button says what it is about: its pane and the model that is chosen there, or the letter of a blind race.
+    const blind = root()?.dataset.blind === "true";
+    const model = $(`pane-${at}-model`)?.querySelector("input")?.value.split(" (")[0];
+    const about = blind ? `pane ${"ABCDEF"[at - 1]}` : [`pane ${at}`, model].filter(Boolean).join(", ");
+    for (const button of $(`pane-${at}`)?.querySelectorAll("[data-act]") || []) {
+      const label = BUTTONS[button.dataset.act] && `${BUTTONS[button.dataset.act]} ${about}`;
+      if (!label || button.title === label) continue;
+      button.title = label;
+      button.setAttribute("aria-label", label);
+    }
+  };
   const name = () => {
     for (let at = 1; at <= PANES; at += 1) {
+      nameButtons(at);
       call($(`pane-${at}`), "group", `Pane ${at}`);
       call($(`pane-${at}-model`), "group", `Model of pane ${at}`);
       call($(`pane-${at}-output`), "region", `Answer of pane ${at}`);

@@ -86,6 +86,21 @@ def test_failed_panes_are_rows_too() -> None:
     assert rows[0].count("–") == len(COLUMNS)
 
 
+def test_an_answer_that_broke_off_is_told_as_what_it_is() -> None:
+    cut = answer(0.4, 5, None, state="failed", record={"status": "interrupted"})
+    went_on = answer(0.4, 5, resumed=True, record={"flags": ("retried",)})
+    rows = re.findall(r"<tr data-state.*?</tr>", summary(standing(cut, went_on), labels))
+    assert "<td>cut off</td>" in rows[0]
+    assert "<td>done</td>" in rows[1]
+    assert "broke off, continued" in rows[1]
+
+
+def test_what_a_model_of_this_machine_costs_is_told() -> None:
+    html = summary(standing(local(answer(0.2, 1)), answer(0.3, 2)), labels)
+    assert html.count("<td>no cost: this machine</td>") == 1
+    assert html.count("<td>–</td>") >= 1
+
+
 def test_where_it_ran_is_told() -> None:
     html = summary(standing(answer(0.2, 1, record={"region": "eu-west-1"}), local(answer(0.3, 2))), labels)
     assert "AWS eu-west-1" in html
@@ -134,6 +149,7 @@ def test_after_the_vote_the_names_are_told_and_what_people_prefer() -> None:
     html = summary(voted, labels, Preference(faster=7, votes=10, ties=2))
     assert "You preferred B: Label of us.amazon.nova-micro-v1:0." in html
     assert "The faster one was preferred 7 of 10 (2 ties apart)." in html
+    assert '<th scope="row">2 B · Label of' in html
     tie = summary(standing(answer(0.2, 1), blind=True, choice="tie"), labels, Preference(faster=0, votes=0, ties=1))
     assert "You called it a tie." in tie
     assert "preferred 0" not in tie

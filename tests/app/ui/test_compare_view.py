@@ -23,6 +23,7 @@ def standing(*answers: RunUpdate | None, **values: Any) -> Standing:
         "answers": answers,
         "panes": tuple(PaneSettings(model=MODEL) for _ in answers),
         "order": (None,) * len(answers),
+        "letters": tuple("ABCDEF"[: len(answers)]) if values.get("blind") else (),
     }
     return Standing(**(usual | values))
 
@@ -97,7 +98,7 @@ def test_a_blind_race_tells_neither_model_nor_price_nor_what_is_simulated() -> N
     assert ">A<" in tabs(shown, 2, labels)
     assert "not really streamed" in everything
     revealed = standing(update, update, blind=True, choice=1)
-    assert "Label of" in tabs(revealed, 2, labels)
+    assert f">B · Label of {MODEL}<" in tabs(revealed, 2, labels)
 
 
 def test_an_error_in_a_blind_race_waits_with_its_reason() -> None:
@@ -127,9 +128,18 @@ def test_the_start_is_told_as_fair_as_it_was() -> None:
     assert sent_words(standing(done)) == ""
 
 
-def test_the_line_of_state_says_how_many_are_done() -> None:
+def test_the_line_of_state_hides_no_answer_that_failed_or_was_stopped() -> None:
+    done, failed, stopped = (an_update(state=state) for state in ("done", "failed", "stopped"))
+    assert '<span class="word">done</span>' in state_line(standing(done, done), 2, labels)
+    line = state_line(standing(done, failed, stopped, skew_s=0.002), 3, labels)
+    assert 'data-state="failed"' in line
+    assert "1 of 3 failed · 1 of 3 stopped · all sent within 2.0 ms of each other" in line
+    assert 'data-state="stopped"' in state_line(standing(done, stopped), 2, labels)
+
+
+def test_the_line_of_state_says_how_many_have_ended() -> None:
     busy = state_line(standing(an_update(), a_live_update(), open=True), 2, labels)
     assert 'data-busy="true" data-panes="2" data-blind="false" data-asked="true"' in busy
-    assert "1 of 2 done" in busy
+    assert "1 of 2 ended" in busy
     assert "The first text has arrived." in busy
     assert 'data-asked="false"' in state_line(Standing(), 2, labels)
