@@ -14,7 +14,7 @@ NS_PER_S = 1_000_000_000
 
 
 def marked(*rows: RunRecord | None, most: bool = False, noise: float = 0.0) -> int | None:
-    words = ["–" if row is None or row.duration_s is None else f"{row.duration_s:.1f} s" for row in rows]
+    words = ["–" if row is None or row.duration_s is None else f"{row.duration_s:.2f} s" for row in rows]
     return best(rows, lambda row: row.duration_s, words, most=most, noise=noise)
 
 
@@ -35,7 +35,8 @@ def test_the_lowest_is_best_or_the_highest() -> None:
         (100.0, 96.0, True, 0.0, None),
         (100.0, 94.0, True, 0.0, 0),
         (0.1, 0.109, False, NOISE_S, None),
-        (0.1, 0.111, False, 0.0, None),  # both read 0.1 s
+        (0.1, 0.109, False, 0.0, 0),
+        (0.01, 0.014, False, 0.0, None),  # both read 0.01 s
         (0.2, 0.26, False, NOISE_S, 0),
         (0.0, 0.2, False, 0.0, 0),
     ],
