@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from app.comparisons import Comparisons
 from app.conversations import Conversations
 from app.experiments import Experiments
 from app.journal import Journal
+from app.retention import Retention
 from app.runner import MAX_RUNS, Runner
 from app.settings import Settings
 from app.telemetry import Telemetry
@@ -35,12 +37,18 @@ class Services:
     experiments: Experiments = field(default_factory=Experiments)
     telemetry: Telemetry = field(default_factory=Telemetry)
     tracing: Tracing | None = None
+    retention: Retention | None = None
 
 
 def make_services(
-    backends: Backends, run_log: RunLog, tracing: Tracing | None = None, *, max_runs: int = MAX_RUNS
+    backends: Backends,
+    run_log: RunLog,
+    tracing: Tracing | None = None,
+    *,
+    max_runs: int = MAX_RUNS,
+    keep_s: float | None = None,
 ) -> Services:
-    """One of each around a log and the backends."""
+    """One of each around a log and the backends. Runs are kept for `keep_s`, without it for ever."""
     telemetry = Telemetry(tracing.observe if tracing else None)
     runner = Runner(backends, run_log, observe=telemetry.observe, journal=Journal(run_log), max_runs=max_runs)
     telemetry.watch(lambda: len(runner.under_way()))
@@ -51,11 +59,13 @@ def make_services(
         conversations=Conversations(),
         telemetry=telemetry,
         tracing=tracing,
+        retention=None if keep_s is None else Retention(run_log, keep_s),
     )
 
 
 def open_services(settings: Settings) -> Services:
-    """One of each, with what the log taught. Raises `ConfigurationError` for the backend, `RunLogError` for the log."""
+    """One of each, with what the log taught. Says on standard error where a log that it makes lies. Raises
+    `ConfigurationError` for the backend, `RunLogError` for the log."""
     backends = Backends(
         settings.backend,
         region=settings.region,
@@ -65,18 +75,39 @@ def open_services(settings: Settings) -> Services:
     )
     if backends.status.backend == "aws":
         threading.Thread(target=pricing.load, name="prices", daemon=True).start()
-    run_log = RunLog(settings.log_url)
+    run_log = RunLog(settings.log_url, texts=settings.log_text)
+    if run_log.is_new and run_log.where:
+        sys.stderr.write(f"{first_words(run_log.where, settings)}\n")
     recovered = run_log.recover()
     if recovered:
         log.warning("%d runs of a process that died are in the log now, as far as they were seen", recovered)
-    services = make_services(backends, run_log, Tracing() if settings.traces else None, max_runs=settings.max_runs)
+    services = make_services(
+        backends,
+        run_log,
+        Tracing() if settings.traces else None,
+        max_runs=settings.max_runs,
+        keep_s=settings.retention_s,
+    )
     runner = services.runner
     runner.estimator.restore(run_log.token_counts())
     for model_id, mode, system, chars, capped in run_log.finished_lengths():
         runner.history.add(model_id, mode, system, chars, capped=capped)
     for model_id, longest_s in run_log.longest_silences():
         runner.stalls.add(model_id, longest_s)
+    if services.retention is not None:
+        services.retention.start()
     return services
+
+
+def first_words(where: str, settings: Settings) -> str:
+    """What is said of a log that was just made."""
+    kept = {
+        "full": "with their prompts and answers (--log-text hash or off keeps none of them",
+        "hash": "with fingerprints of their prompts and answers (--log-text off keeps none, full keeps them whole",
+        "off": "without their prompts and answers (--log-text full keeps them",
+    }[settings.log_text]
+    until = "" if settings.retention_s is not None else "; --retention 30d deletes old runs"
+    return f"Runs are kept in {where}, {kept}{until})."
 
 
 def close_services(services: Services) -> None:
@@ -85,6 +116,8 @@ def close_services(services: Services) -> None:
         if services.tracing is not None:
             last.callback(services.tracing.close)
         last.callback(services.run_log.close)
+        if services.retention is not None:
+            last.callback(services.retention.close)
         last.callback(services.backends.close)
         last.callback(services.runner.close)
         last.callback(services.experiments.close)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 import platformdirs
 
 from app import __version__
+from app.option_types import above_0, amount, port, span_s, whole
 
 Command = Literal["serve", "chat", "experiment", "models", "endpoint"]
 COMMANDS = get_args(Command)
@@ -57,6 +58,8 @@ class Settings:
     profile: str | None = None
     endpoint_url: str | None = None
     log_url: str = ""
+    log_text: Literal["full", "hash", "off"] = "full"
+    retention_s: float | None = None
     silence_limit_s: float = 300.0
     host: str = "127.0.0.1"
     port: int = 7860
@@ -100,9 +103,9 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", parents=[shared], help="the page and the HTTP API (the default)")
     _add(serve, environment, "--host", default="127.0.0.1", help="address to listen on")
-    _add(serve, environment, "--port", type=_port, default=7860, help="port to listen on, 0 for any")
+    _add(serve, environment, "--port", type=port, default=7860, help="port to listen on, 0 for any")
     _add(serve, environment, "--auth-file", metavar="FILE", help="who may come in: a line name:key for each")
-    _add(serve, environment, "--max-runs", type=_whole(1), default=128, help="answers under way at once, default 128")
+    _add(serve, environment, "--max-runs", type=whole(1), default=128, help="answers under way at once, default 128")
     _switch(serve, environment, "--open", default=False, dest="open_browser", help="open the page in a browser")
 
     chat = commands.add_parser("chat", parents=[shared], help="talk in the terminal")
@@ -117,7 +120,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     _switch(models, environment, "--json", default=False, dest="as_json", help="one JSON object on standard output")
 
     endpoint = commands.add_parser("endpoint", parents=[shared], help="only the local Bedrock-compatible endpoint")
-    _add(endpoint, environment, "--port", type=_port, default=8100, help="port to listen on, 0 for any")
+    _add(endpoint, environment, "--port", type=port, default=8100, help="port to listen on, 0 for any")
     return parser
 
 
@@ -157,18 +160,18 @@ def _experiment(
     _add(asked, environment, "--prompt", **many, dest="prompts", metavar="TEXT", help="repeatable")
     _add(asked, environment, "--prompt-file", metavar="FILE", help="a prompt on each line; - is standard input")
     _add(asked, environment, "--system", metavar="TEXT", help="system prompt")
-    _add(asked, environment, "--max-tokens", type=_whole(1), default=256, metavar="N", help="default 256")
+    _add(asked, environment, "--max-tokens", type=whole(1), default=256, metavar="N", help="default 256")
     _add(asked, environment, "--temperature", type=float, metavar="X", help="default 0 where the model takes it")
     _switch(asked, environment, "--length-locked", default=False, help="ask for more than --max-tokens lets through")
     _switch(asked, environment, "--nonce", default=True, help="begin each call differently, against prompt caches")
 
     how = parser.add_argument_group("how it is measured")
-    _add(how, environment, "--pairs", type=_whole(1), default=20, metavar="N", help="pairs a model, default 20")
+    _add(how, environment, "--pairs", type=whole(1), default=20, metavar="N", help="pairs a model, default 20")
     _add(
         how,
         environment,
         "--warm-up",
-        type=_whole(0),
+        type=whole(0),
         default=1,
         metavar="N",
         help="calls of each kind that do not count, default 1",
@@ -177,7 +180,7 @@ def _experiment(
         how,
         environment,
         "--pause",
-        type=_amount,
+        type=amount,
         default=0.5,
         dest="pause_s",
         metavar="S",
@@ -187,17 +190,17 @@ def _experiment(
         how,
         environment,
         "--until-narrower",
-        type=_amount,
+        type=amount,
         dest="narrower_than_percent",
         metavar="PERCENT",
         help="end early when the interval is narrower than this share of the ratio; looked at after every 10 pairs",
     )
-    _add(how, environment, "--seed", type=_whole(0), metavar="N", help="order of the calls; drawn unless given")
+    _add(how, environment, "--seed", type=whole(0), metavar="N", help="order of the calls; drawn unless given")
     _add(
         how,
         environment,
         "--cost-cap",
-        type=_amount,
+        type=amount,
         dest="cost_cap_usd",
         metavar="USD",
         help="stop before this is passed",
@@ -234,13 +237,30 @@ def _shared(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         shared,
         environment,
         "--silence-limit",
-        type=_above_0,
+        type=above_0,
         default=300.0,
         dest="silence_limit_s",
         metavar="S",
         help="give a stream up that says nothing for so long, default 300",
     )
     _add(shared, environment, "--log-url", default=default_log_url(), help="SQLAlchemy URL of the run log")
+    _add(
+        shared,
+        environment,
+        "--log-text",
+        choices=("full", "hash", "off"),
+        default="full",
+        help="what the run log keeps of prompts and answers: all, fingerprints (SHA-256) or nothing",
+    )
+    _add(
+        shared,
+        environment,
+        "--retention",
+        type=span_s,
+        dest="retention_s",
+        metavar="TIME",
+        help="delete runs that are older, such as 12h, 30d or 2w; without it they are kept for ever",
+    )
     return shared
 
 
@@ -268,40 +288,3 @@ def _switch(
 def _truth(environment: Mapping[str, str], name: str, *, default: bool) -> bool:
     value = environment.get(PREFIX + name, "").lower()
     return default if not value else value in ("1", "true", "yes", "on")
-
-
-def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError(f"a port lies between 0 and 65535; you gave {value}")
-    return value
-
-
-def _whole(low: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"must be a whole number; you gave {text!r}") from None
-        if value < low:
-            raise argparse.ArgumentTypeError(f"must be at least {low}; you gave {value}")
-        return value
-
-    return read
-
-
-def _amount(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number; you gave {text!r}") from None
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be 0 or more; you gave {text}")
-    return value
-
-
-def _above_0(text: str) -> float:
-    value = _amount(text)
-    if not value:
-        raise argparse.ArgumentTypeError(f"must be more than 0; you gave {text}")
-    return value

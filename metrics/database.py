@@ -59,6 +59,15 @@ class Database:
         with self._turn, engine.begin() as connection:
             yield connection
 
+    @contextmanager
+    def maintaining(self) -> Iterator[sa.Connection]:
+        """A connection outside of any transaction, for what is refused inside one. Raises `RunLogError`."""
+        how: dict[str, Any] = (
+            {"transactions": False} if self.engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+        )
+        with translate_errors("tidied up"), self._turn, self.engine.execution_options(**how).connect() as connection:
+            yield connection
+
 
 def open_engine(url: str) -> sa.Engine:
     """An engine for `url`. A SQLite file is made first, readable by its owner alone. Errors and logs of the engine do
@@ -168,6 +177,7 @@ def _tune_sqlite(engine: sa.Engine) -> None:
             connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
             _switch_to_wal(connection)
             connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA secure_delete=ON")  # what is deleted or moved is overwritten with zeros
         except sqlite3.Error as exc:  # SQLAlchemy does not wrap what happens in here
             raise RunLogError(f"The run log could not be opened: {exc}") from exc
 
@@ -175,5 +185,8 @@ def _tune_sqlite(engine: sa.Engine) -> None:
     def on_begin(connection: sa.Connection) -> None:
         # A deferred transaction that reads and then writes fails at once when another one wrote in between, whatever
         # the timeout; an immediate one waits for its turn.
-        immediate = connection.get_execution_options().get("writes", False)
+        options = connection.get_execution_options()
+        if not options.get("transactions", True):
+            return
+        immediate = options.get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

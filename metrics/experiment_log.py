@@ -7,7 +7,7 @@ shares its database.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from metrics.database import Database, translate_errors
 from metrics.record import clean_text, plain
 from metrics.run_table import experiments, votes
+from metrics.texts import Texts, reduced_settings, reduced_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +40,22 @@ class Vote:
     voted_at: str
 
 
+def reduced_experiment(experiment: StoredExperiment, texts: Texts) -> StoredExperiment:
+    """The experiment as it is to be kept."""
+    note = reduced_text(experiment.note, texts)
+    return replace(experiment, settings=reduced_settings(experiment.settings, texts), note=note)
+
+
 class ExperimentLog:
     """Experiments and votes in an open database. Every method raises `RunLogError`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, texts: Texts = "full") -> None:
         self._database = database
+        self._texts = texts
 
     def save(self, experiment: StoredExperiment) -> None:
         """Writes it, or writes it anew."""
+        experiment = reduced_experiment(experiment, self._texts)
         values = {name: plain(getattr(experiment, name)) for name in experiments.c.keys()}  # noqa: SIM118  # a collection of columns
         with translate_errors("written"):
             if self._update(experiment.id, values):

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from metrics.database import Database, translate_errors
 from metrics.record import BULKY, COLUMNS, RunRecord, plain
 from metrics.run_table import open_runs, runs
+from metrics.texts import Texts, reduced
 
 SILENT_AFTER_S = 60.0
 """A process on another machine that has not been heard of for so long is taken for dead."""
@@ -35,8 +36,9 @@ def this_process() -> str:
 class OpenRuns:
     """Open runs in an open database. Every method raises `RunLogError`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, texts: Texts = "full") -> None:
         self._database = database
+        self._texts = texts
 
     def keep(self, records: Iterable[RunRecord], *, writer: str | None = None, now_s: float | None = None) -> None:
         """Writes how far these runs are, as the rows that they would have if nothing more came; without chunk times,
@@ -45,7 +47,7 @@ class OpenRuns:
         kept: list[str] = []
         with translate_errors("written"), self._database.writing() as connection:
             for record in records:
-                values = {"writer": writer, "seen_at": now_s, "record": _packed(record)}
+                values = {"writer": writer, "seen_at": now_s, "record": _packed(reduced(record, self._texts))}
                 known = sa.update(open_runs).where(open_runs.c.run_id == record.run_id).values(values)
                 if not connection.execute(known).rowcount:
                     connection.execute(sa.insert(open_runs).values(run_id=record.run_id, **values))
@@ -57,10 +59,10 @@ class OpenRuns:
 
     def left_behind(self, *, now_s: float | None = None) -> list[Mapping[str, Any]]:
         """The records of runs whose process is gone, by attribute, oldest first."""
-        now_s = datetime.now(UTC).timestamp() if now_s is None else now_s
         with self._database.reading() as connection:
-            found = connection.execute(sa.select(open_runs).order_by(open_runs.c.seen_at)).mappings().all()
-        return [row["record"] for row in found if _is_dead(row["writer"], now_s - row["seen_at"])]
+            dead = dead_runs(connection, now_s=now_s)
+            query = sa.select(open_runs.c.record).where(open_runs.c.run_id.in_(dead)).order_by(open_runs.c.seen_at)
+            return list(connection.execute(query).scalars())
 
     def forget(self, run_ids: Iterable[str]) -> None:
         """Takes runs off the list whose rows were there already."""
@@ -72,6 +74,13 @@ class OpenRuns:
 def ended(connection: sa.Connection, run_id: str) -> None:
     """Takes a run off the list, in the transaction that writes its row."""
     connection.execute(sa.delete(open_runs).where(open_runs.c.run_id == run_id))
+
+
+def dead_runs(connection: sa.Connection, *, now_s: float | None = None) -> list[str]:
+    """The ids of runs whose process is gone."""
+    now_s = datetime.now(UTC).timestamp() if now_s is None else now_s
+    found = connection.execute(sa.select(open_runs.c.run_id, open_runs.c.writer, open_runs.c.seen_at)).all()
+    return [run_id for run_id, writer, seen_at in found if _is_dead(writer, now_s - seen_at)]
 
 
 def _packed(record: RunRecord) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metrics.record import Mode, RunRecord
+from metrics.texts import texts_of
 
 PARTNER_MISSING = "partner missing"
 TOO_MANY = "more than one run of a kind"
@@ -133,7 +134,10 @@ def mixed(some: Sequence[RunRecord], others: Sequence[RunRecord]) -> bool:
 
 
 def asked(run: RunRecord) -> Hashable:
-    """What the model was asked, without the characters that keep an experiment's calls out of prompt caches."""
+    """What the model was asked, without the characters that keep an experiment's calls out of prompt caches. Where it
+    was not kept, it is like no other."""
+    if texts_of(run) == "off":
+        return run.run_id
     system, turns = run.system_prompt or "", tuple((turn["role"], turn["text"]) for turn in run.conversation)
     return (
         without_nonce(system),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -14,10 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from metrics.database import Database, RunLogError, translate_errors
+from metrics.deletion import Deleted, Deletion
 from metrics.experiment_log import ExperimentLog, StoredExperiment, Vote
-from metrics.migrations import upgrade
+from metrics.migrations import is_made, upgrade
 from metrics.open_runs import OpenRuns, ended
-from metrics.record import BULKY, COLUMNS, Mode, RunRecord, RunStatus, clean_text, plain
+from metrics.record import BULKY, COLUMNS, Mode, RunRecord, RunStatus, clean_text, plain, timestamp
 from metrics.run_query import (
     Order,
     Page,
@@ -33,6 +35,7 @@ from metrics.run_query import (
 )
 from metrics.run_search import index_run
 from metrics.run_table import LIGHT, runs
+from metrics.texts import REDUCED, Texts, reduced
 from metrics.tokens import Script, TextSize
 
 __all__ = ["Order", "RunFilter", "RunLog", "RunLogError", "StoredExperiment", "Vote"]
@@ -49,16 +52,20 @@ _NAMES_LIGHT = tuple(runs.c[attribute].name for attribute in LIGHT)
 class RunLog:
     """An open log. Raises `RunLogError` from the constructor and every method; `close` it at the end.
 
-    `url` is a SQLAlchemy URL of one of these. Its tables are made or brought up to date here.
+    `url` is a SQLAlchemy URL of one of these. Its tables are made or brought up to date here. `texts`: what is kept of
+    what people and models wrote, from now on. `is_new`: there was no log there before.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, texts: Texts = "full") -> None:
         self._database = Database(url)
         self._dialect = self._database.engine.dialect.name
-        self._experiments = ExperimentLog(self._database)
-        self._open_runs = OpenRuns(self._database)
+        self._texts = texts
+        self._experiments = ExperimentLog(self._database, texts)
+        self._open_runs = OpenRuns(self._database, texts)
+        self._deletion = Deletion(self._database)
         try:
             with translate_errors("opened"):
+                self.is_new = not is_made(self._database.engine)
                 upgrade(self._database.engine)
         except RunLogError:
             self._database.close()
@@ -70,12 +77,21 @@ class RunLog:
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
+    @property
+    def where(self) -> str:
+        """The file of the log, or its address without a password; empty where it is in memory."""
+        url = self._database.engine.url
+        if self._dialect == "sqlite":
+            return "" if url.database in (None, "", ":memory:") else str(url.database)
+        return url.render_as_string(hide_password=True)
+
     def close(self) -> None:
         """Closes all connections."""
         self._database.close()
 
     def add(self, record: RunRecord) -> bool:
         """Writes one row. False where the run was there already: the first row stands."""
+        record = reduced(record, self._texts)
         values = {attribute: plain(getattr(record, attribute)) for attribute in COLUMNS}
         with translate_errors("written"):
             try:
@@ -178,11 +194,15 @@ class RunLog:
 
     def finished_lengths(self, limit: int = 1000) -> list[tuple[str, Mode, str | None, int, bool]]:
         """Completed answers, oldest first, as `LengthHistory.add` takes them: model id, mode, system prompt, visible
-        characters, whether the token limit ended it."""
+        characters, whether the token limit ended it. A text that was not kept has no length."""
         c = runs.c
         query = sa.select(c.request_model, c.mode, c.system_prompt, sa.func.length(c.response), c.flags)
         rows = self._rows(query.where(c.status == "completed").order_by(c.id.desc()).limit(limit))
-        return [(model, mode, system, chars, "truncated" in flags) for model, mode, system, chars, flags in rows[::-1]]
+        return [
+            (model, mode, system, chars, "truncated" in flags)
+            for model, mode, system, chars, flags in rows[::-1]
+            if REDUCED.isdisjoint(flags)
+        ]
 
     def longest_silences(self, limit: int = 1000) -> list[tuple[str, float]]:
         """Completed streams, oldest first, as `StallHistory.add` takes them: model id, longest gap in seconds."""
@@ -207,6 +227,24 @@ class RunLog:
             for model, units, script, tokens, flags in rows[::-1]
             if UNCLEAN_FLAGS.isdisjoint(flags)
         ]
+
+    # --- deleting ---
+
+    def delete(self, run_ids: Iterable[str]) -> Deleted:
+        """Deletes these runs and their texts, at once or not at all. What has no runs left goes with them."""
+        return self._deletion.runs(run_ids)
+
+    def delete_all(self) -> Deleted:
+        """Deletes all runs, experiments and votes, at once or not at all. Runs that have not ended will be rows."""
+        return self._deletion.all()
+
+    def delete_older(self, than: datetime) -> Deleted:
+        """Deletes runs that began before this moment, which knows its zone, some at a time."""
+        return self._deletion.older(timestamp(than))
+
+    def clear_traces(self) -> str:
+        """Tries once more to remove what deleted rows left in the file; why it could not, if so."""
+        return self._deletion.clear()
 
     # --- experiments and votes ---
 

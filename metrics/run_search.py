@@ -46,7 +46,7 @@ def words(text: str) -> list[str]:
 
 def index_run(connection: sa.Connection, row_id: int, run: Mapping[str, Any]) -> None:
     """Makes a run findable by model, prompt and answer; `run` is by attributes of the record."""
-    found = [word for text in ("request_model", "prompt", "response") for word in words(run[text])]
+    found = _words_of(run)
     if connection.dialect.name == "sqlite":
         insert = sa.text("INSERT INTO run_search (rowid, words) VALUES (:id, :words)")
         connection.execute(insert, {"id": row_id, "words": " ".join(found)})
@@ -55,6 +55,29 @@ def index_run(connection: sa.Connection, row_id: int, run: Mapping[str, Any]) ->
         placed = [f"'{word}':{place}" for place, word in enumerate(found[:PLACES], start=1)]
         placed += [f"'{word}'" for word in found[PLACES:]]
         connection.execute(insert, {"id": row_id, "words": " ".join(placed)})
+
+
+def forget_run(connection: sa.Connection, row_id: int, run: Mapping[str, Any]) -> None:
+    """Takes a run out of the index; `run` as it was given to `index_run`. FTS5 keeps no texts of its own and must be
+    told the very words that it was given: other ones would stay behind, and break it. So a version that finds other
+    words in a text must index all runs anew. Their traces go with `merge`."""
+    if connection.dialect.name == "sqlite":
+        delete = sa.text("INSERT INTO run_search (run_search, rowid, words) VALUES ('delete', :id, :words)")
+        connection.execute(delete, {"id": row_id, "words": " ".join(_words_of(run))})
+    else:
+        connection.execute(sa.text("DELETE FROM run_search WHERE id = :id"), {"id": row_id})
+
+
+def forget_all(connection: sa.Connection) -> None:
+    """Empties the index."""
+    everything = "INSERT INTO run_search (run_search) VALUES ('delete-all')"
+    connection.execute(sa.text(everything if connection.dialect.name == "sqlite" else "DELETE FROM run_search"))
+
+
+def merge(connection: sa.Connection) -> None:
+    """Writes FTS5's index as one piece, without the words that are marked as deleted. PostgreSQL needs none of it."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(sa.text("INSERT INTO run_search (run_search) VALUES ('optimize')"))
 
 
 def has_words(row_id: sa.ColumnElement[Any], text: str, dialect: str) -> sa.ColumnElement[bool]:
@@ -70,6 +93,10 @@ def has_words(row_id: sa.ColumnElement[Any], text: str, dialect: str) -> sa.Colu
         typed = " & ".join(f"({phrase})" for phrase in phrases)
         match = sa.text("SELECT id FROM run_search WHERE words @@ CAST(:typed AS tsquery)")
     return row_id.in_(match.bindparams(typed=typed).columns(sa.column("id", sa.BigInteger)))
+
+
+def _words_of(run: Mapping[str, Any]) -> list[str]:
+    return [word for text in ("request_model", "prompt", "response") for word in words(run[text])]
 
 
 def _whole(term: list[str]) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from metrics.record import RunRecord
+from metrics.texts import texts_of
 from metrics.timing import NS_PER_S, Chunks, content
 
 LONG_S = 0.25
@@ -94,7 +95,9 @@ def silences_of(record: RunRecord) -> tuple[Silence, ...]:
 
 
 def reader_of(record: RunRecord) -> Reader | None:
-    """How a reader fared with a run; `None` where no text came or its times are not known."""
+    """How a reader fared with a run; `None` where no text came or was kept, or its times are not known."""
+    if texts_of(record) != "full":
+        return None
     arrivals = text_arrivals(record)
     words = list(_WORD.finditer(record.response))
     if not arrivals or not words:
@@ -122,8 +125,11 @@ def reader_of(record: RunRecord) -> Reader | None:
 
 
 def text_arrivals(record: RunRecord) -> tuple[tuple[int, float], ...]:
-    """(characters of visible text so far, when they were there), in order. A complete answer arrives all at once."""
+    """(characters of visible text so far, when they were there), in order. A complete answer arrives all at once; how
+    long one was whose text was not kept is not known."""
     if record.mode == "sync":
+        if texts_of(record) != "full":
+            return ()
         arrived = record.response and record.duration_s is not None
         return ((len(record.response), record.duration_s or 0.0),) if arrived else ()
     texts = [(at_ns, chars) for at_ns, kind, chars in record.chunks or () if kind == "text" and chars > 0]

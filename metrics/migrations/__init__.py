@@ -38,6 +38,12 @@ def upgrade(engine: sa.Engine) -> None:
             _run_alembic(connection)
 
 
+def is_made(engine: sa.Engine) -> bool:
+    """Whether there is a log already."""
+    with engine.connect() as connection:
+        return _version(connection) is not None
+
+
 def _version(connection: sa.Connection) -> str | None:
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
