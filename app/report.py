@@ -29,8 +29,9 @@ from metrics.silences import silences_of
 from metrics.svg import Chart
 
 HERE = Path(__file__).parent
-STYLES = (HERE / "report_assets/report.css", HERE / "ui/assets/plots.css", HERE / "ui/assets/replay.css")
-SCRIPT = HERE / "ui/assets/replay.js"
+ASSETS = HERE / "ui/assets"
+STYLES = (HERE / "report_assets/report.css", *(ASSETS / f"{name}.css" for name in ("markdown", "plots", "replay")))
+SCRIPT = ASSETS / "replay.js"
 PLOTTED_MODELS = 6
 """More models than this make a report of hundreds of kilobytes that nobody reads; their numbers are all there."""
 

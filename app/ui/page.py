@@ -22,7 +22,7 @@ TITLE = "Streaming playground"
 MAX_EVENTS = 128
 """How many events of all pages together may run at once; each answer that is being watched is one."""
 ASSETS = Path(__file__).with_name("assets")
-STYLES = ("playground.css", "compare.css", "latency.css", "runs.css", "plots.css", "replay.css")
+STYLES = ("playground.css", "markdown.css", "compare.css", "latency.css", "runs.css", "plots.css", "replay.css")
 SCRIPTS = ("playground.js", "compare.js", "latency.js", "runs.js", "replay.js")
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Liberation Mono", "monospace")

@@ -1,6 +1,7 @@
 """A logged run, played again at its true speed, and beside it the same run as it would have felt without streaming.
 
-Here is the HTML with the run's times in it; `assets/replay.js` plays it, on the page and in a report alike. Pure.
+Here is the HTML with the run's times in it; `assets/replay.js` plays it, on the page and in a report alike. While it
+plays the answer is text as it came; at the end it is drawn as the chat draws it. Pure.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from app.ui import present
 from app.ui.escaping import escape
+from app.ui.markdown import to_html
 from app.ui.words import ENDINGS
 from metrics.record import RunRecord
 from metrics.silences import WORDS_PER_MIN, Silence, long_ones, reader_of, silences_of
@@ -44,7 +46,8 @@ def replay_html(record: RunRecord, *, title: str = "", texts: bool = True, play:
         f"<h3><span>{escape(heading)}</span>{marks}</h3>{_controls()}"
         f'<div class="replay-track">{_strip(record)}'
         '<input type="range" min="0" max="1" step="any" value="0" aria-label="Moment of the run"></div>'
-        f'<p class="sr-only" role="status"></p><div class="replay-panes">{panes}</div>{problem}{told}</section>'
+        f'<p class="sr-only" role="status"></p><div class="replay-panes">{panes}</div>{_drawn(record, texts=texts)}'
+        f"{problem}{told}</section>"
     )
 
 
@@ -78,6 +81,13 @@ def _pane(name: str, heading: str, record: RunRecord, *, texts: bool) -> str:
         f'<span class="replay-note" aria-hidden="true"></span></h4>'
         f'<div class="replay-box">{thought}<div class="replay-text" dir="auto" {told}></div></div></section>'
     )
+
+
+def _drawn(record: RunRecord, *, texts: bool) -> str:
+    """The whole answer, for the script to show when it has been played."""
+    if not texts or not record.response:
+        return ""
+    return f'<template class="replay-drawn">{to_html(record.response).strip()}</template>'
 
 
 def _data(record: RunRecord, *, texts: bool) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 // Plays a logged run again at its true speed, without a model. It works on any element with `data-replay` (JSON, made by
 // app/ui/replay.py), on the page and in a report that has no server. What is shown is always computed from the moment
-// that it is, so that nothing drifts; a browser that sleeps goes on where the clock is. Text is set as text.
+// that it is, so that nothing drifts; a browser that sleeps goes on where the clock is. While it plays text is set as
+// text; at its end an answer is drawn as the server made it, out of a template.
 window.playgroundReplay = (() => {
   const HALF_FRAME_MS = 8; // a chunk is shown at the frame that is nearest to it, not at the first one after it
   const NEAR_PX = 24;
@@ -8,16 +9,22 @@ window.playgroundReplay = (() => {
   const clock = (ms) => `${(ms / 1000).toFixed(1)} s`;
 
   // A box whose text only ever grows while it plays; each growth is appended, the rest of it stays as it is. What comes
-  // piece by piece is followed to its end, what comes at once is read from its beginning.
-  const textBox = (box, text, follows) => {
+  // piece by piece is followed to its end, what comes at once is read from its beginning. `drawn` is a template.
+  const textBox = (box, text, follows, drawn) => {
     if (!box) return () => {};
     const node = document.createTextNode("");
     box.replaceChildren(node);
-    return (length) => {
-      if (length === node.length) return;
+    return (length, over) => {
+      const draw = Boolean(over && drawn && length === text.length && length);
+      const isDrawn = box.firstChild !== node;
+      if (draw === isDrawn && (draw || length === node.length)) return;
       const follow = follows && box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
       if (length > node.length) node.appendData(text.slice(node.length, length));
-      else node.data = text.slice(0, length);
+      else if (length < node.length) node.data = text.slice(0, length);
+      if (draw !== isDrawn) {
+        box.classList.toggle("md", draw);
+        box.replaceChildren(draw ? drawn.content.cloneNode(true) : node);
+      }
       if (follow) box.scrollTop = box.scrollHeight;
     };
   };
@@ -36,7 +43,7 @@ window.playgroundReplay = (() => {
       return {
         pane,
         note: pane?.querySelector(".replay-note"),
-        text: textBox(pane?.querySelector(".replay-text"), run.text, name === "streamed"),
+        text: textBox(pane?.querySelector(".replay-text"), run.text, name === "streamed", find(".replay-drawn")),
         thought: textBox(pane?.querySelector(".replay-thought"), run.thought, name === "streamed"),
       };
     });
@@ -68,13 +75,13 @@ window.playgroundReplay = (() => {
       const lead = playing ? HALF_FRAME_MS * speed : 0;
       const [streamed, whole] = panes;
       const [, text, thought] = over && steps.length ? [0, run.text.length, run.thought.length] : shown(at + lead);
-      streamed.text(text);
+      streamed.text(text, over);
       streamed.thought(thought);
       streamed.pane?.setAttribute("data-state", over ? run.state : text ? "streaming" : "waiting");
       const first = steps.find((step) => step[1] > 0);
       put(streamed.note, over ? run.ended : text ? `first text after ${seconds(first[0])}` : `waiting ${clock(at)}`);
       const all = over && run.whole;
-      whole.text(all ? run.text.length : 0);
+      whole.text(all ? run.text.length : 0, over);
       whole.thought(all ? run.thought.length : 0);
       whole.pane?.setAttribute("data-state", over ? run.state : "waiting");
       put(whole.note, over ? run.whole_ended : `waiting ${clock(at)}`);

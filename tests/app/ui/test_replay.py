@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.ui.markdown import to_html
 from app.ui.replay import BLOCK, replay_html, why_not
 from metrics.record import RunRecord
 from tests.app.ui.make import a_record
@@ -62,6 +63,13 @@ def test_left_out_texts_are_blocks_of_the_same_length() -> None:
     assert data["thought"] == f"{BLOCK * 2} {BLOCK}"
     assert data["steps"][-1][1:] == [len(data["text"]), len(data["thought"])]
     assert "ecret" not in drawn
+
+
+def test_at_the_end_the_answer_is_drawn_as_in_the_chat_and_left_out_where_texts_are() -> None:
+    run = a_stream((1, "text", "**Two** <b>words</b>"))
+    assert f'<template class="replay-drawn">{to_html(run.response).strip()}</template>' in replay_html(run)
+    assert "<strong>Two</strong> &lt;b&gt;" in replay_html(run)
+    assert "<template" not in replay_html(run, texts=False)
 
 
 def test_everything_of_the_model_is_data() -> None:
