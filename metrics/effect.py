@@ -46,17 +46,16 @@ class Effect:
 
     @property
     def reading(self) -> Reading:
-        """What the interval allows to be said; the estimate alone allows nothing."""
+        """What the interval allows to be said; the estimate alone allows nothing. A change that is sure and yet within
+        `PRACTICAL` makes no difference to anybody: that comes first."""
         if self.low is None or self.high is None:
             return "too few"
+        ratios = (self.ratio_low, self.ratio_high)
+        if all(ratio is not None and 1 - PRACTICAL <= ratio <= 1 + PRACTICAL for ratio in ratios):
+            return "no practical difference"
         if self.low > 0:
             return "less"
-        if self.high < 0:
-            return "more"
-        if self.ratio_low is not None and self.ratio_high is not None:
-            inside = self.ratio_low >= 1 - PRACTICAL and self.ratio_high <= 1 + PRACTICAL
-            return "no practical difference" if inside else "no clear difference"
-        return "no clear difference"
+        return "more" if self.high < 0 else "no clear difference"
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in exports."""

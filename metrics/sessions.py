@@ -109,13 +109,13 @@ def _words(metric: Metric, moved: Interval, day: str, counts: str) -> str:
         middle = f"{amount} {less if change < 0 else more} than {day}, {counts}"
         return f"{name}: not enough runs to tell ({middle}; an interval needs {MIN_FOR_INTERVAL} on either side)"
     low, high = math.expm1(moved.low), math.expm1(moved.high)
-    if low > 0 or high < 0:
+    practical = low >= -PRACTICAL and high <= PRACTICAL
+    if (low > 0 or high < 0) and not practical:
         shown = [change, low, high] if low > 0 else [-change, -high, -low]
         word = more if low > 0 else less
         said = f"{name} {amounts(shown, 'share')[0]} {word} than {day}"
     else:
         shown = [change, low, high]
-        practical = low >= -PRACTICAL and high <= PRACTICAL
         said = f"{name}: no {'practical' if practical else 'clear'} difference from {day.removeprefix('on ')}"
     return f"{said} ({percent(moved.level)} interval {spread(shown, 'share')}), {counts}"
 

@@ -59,8 +59,13 @@ def test_nothing_is_claimed_where_the_interval_holds_no_difference() -> None:
 
 
 def test_streaming_can_be_later() -> None:
-    verdict = verdict_of(experiment([-0.4, -0.2, -0.3, -0.3] * 5))
-    assert verdict.sentence.startswith("First text 0.30 s later with streaming, 95 % interval 0.25 to 0.35 s, n = 20")
+    verdict = verdict_of(experiment([-1.0, -0.8, -0.9, -0.9] * 5))
+    assert verdict.sentence.startswith("First text 0.90 s later with streaming, 95 % interval 0.85 to 0.95 s, n = 20")
+
+
+def test_a_trifle_is_no_difference_however_sure_it_is() -> None:
+    verdict = verdict_of(experiment([0.04, 0.02, 0.03, 0.03] * 5))
+    assert verdict.sentence.startswith("First text: no practical difference, 95 % interval")
 
 
 def test_without_a_pair_it_says_why() -> None:

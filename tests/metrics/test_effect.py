@@ -28,7 +28,9 @@ def effect(metric: Metric, times: list[tuple[float, float]], **given: Any) -> Ef
     [
         ([(4.0, 3.0)] * 8, "less"),
         ([(3.0, 4.0)] * 8, "more"),
-        ([(4.0, 3.99)] * 8, "less"),  # small, and yet clear
+        ([(4.0, 3.99)] * 8, "no practical difference"),  # sure, and yet a trifle
+        ([(4.0, 4.016)] * 8, "no practical difference"),
+        ([(4.0, 3.5), (4.0, 3.7)] * 8, "less"),
         ([(4.0, 4.2), (4.2, 4.0)] * 8, "no practical difference"),
         ([(4.0, 5.0), (5.0, 4.0)] * 8, "no clear difference"),
         ([(4.0, 1.0)] * 7, "too few"),

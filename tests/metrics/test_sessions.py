@@ -41,6 +41,11 @@ def test_the_sentence_says_how_much_slower_and_since_when(factor: float, day: st
     assert re.search(said, shift.sentence), shift.sentence
 
 
+def test_a_trifle_is_no_difference_however_sure_it_is() -> None:
+    said = against(session(), session(1.005), metric="duration").sentence
+    assert said.startswith("Total time: no practical difference from 12 Nov")
+
+
 def test_what_differs_besides_the_time_is_named() -> None:
     assert against(session(), session()).caveats == ()
     shift = against(session(), session(prompt="Another.", max_tokens=9, region="eu-west-1"))
