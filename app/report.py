@@ -22,11 +22,13 @@ from app.ui.escaping import escape
 from app.ui.latency_result import Outcome, verdict_html
 from app.ui.plots import drawing
 from app.ui.replay import replay_html
+from app.ui.words import NO_TEXT
 from metrics.charts import distribution, gaps, paired_lines, shared_axis, timeline_of
 from metrics.pairs import Pair, pairs_of
 from metrics.record import RunRecord, clean_text
 from metrics.silences import silences_of
 from metrics.svg import Chart
+from metrics.texts import texts_of
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "ui/assets"
@@ -46,7 +48,7 @@ def experiment_report(records: Sequence[RunRecord], settings: Mapping[str, Any],
     verdict = verdict_html(Outcome(settings=settings, records=rows), lambda model_id: told(model_id))
     sections: list[Section] = [("Verdict", verdict)]
     if texts:
-        sections.append(("What was asked", _asked(settings.get("prompts", ()), settings.get("system"))))
+        sections.append(("What was asked", _asked(settings.get("prompts", ()), settings.get("system"), rows)))
     drawn, played = [], []
     for model_id in models[:PLOTTED_MODELS]:
         pairs = pairs_of(rows, model_id).counted
@@ -75,7 +77,7 @@ def comparison_report(records: Sequence[RunRecord], texts: bool = True) -> str:
         ("What was measured", comparison_facts(rows)),
     ]
     if texts:
-        sections.append(("What was asked", _asked(asked, "\n\n".join(systems))))
+        sections.append(("What was asked", _asked(asked, "\n\n".join(systems), rows)))
     sections.append(
         ("Text over time", f'<div class="drawings">{"".join(drawn)}</div>' if drawn else _none("no chunk is known"))
     )
@@ -104,10 +106,12 @@ def report_html(title: str, *sections: Section) -> str:
     )
 
 
-def _asked(prompts: Sequence[str], system: str | None) -> str:
-    said = "".join(f'<div class="said" dir="auto">{escape(prompt)}</div>' for prompt in prompts)
+def _asked(prompts: Sequence[str], system: str | None, rows: Sequence[RunRecord]) -> str:
+    missing = dict.fromkeys(NO_TEXT[texts_of(row)] for row in rows if texts_of(row) != "full")
+    notes = "".join(f'<p class="note">{escape(sentence)}</p>' for sentence in missing)
+    said = "".join(f'<div class="said" dir="auto">{escape(prompt)}</div>' for prompt in prompts if prompt)
     before = f'<h3>System prompt</h3><div class="said" dir="auto">{escape(system)}</div>' if system else ""
-    return said + before
+    return notes + said + before
 
 
 def _plots(pairs: Sequence[Pair], name: str) -> list[str]:

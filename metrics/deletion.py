@@ -14,7 +14,7 @@ Runs that have not ended are left alone: they will have their rows. `RunLog` is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ BATCH = 200
 WORTH_A_VACUUM = 0.1
 """Share of the file that is free. Writing it anew takes seconds in a long log and holds all writers up; little room is
 left for new rows."""
+STILL_READ = "Another program is reading the log. What was deleted leaves the file when that program has ended."
 TABLES = "runs, run_search, experiments, votes, open_runs"
 
 
@@ -110,16 +111,17 @@ class Deletion:
     # --- traces ---
 
     def _cleared(self, *, anew: bool) -> str:
+        if not self._sqlite:
+            return self._tried(_vacuum_server, anew)
+        left = self._tried(_write_anew) if anew else ""
+        return self._tried(_empty_wal) or left
+
+    def _tried(self, clear: Callable[..., str], *how: bool) -> str:
         try:
             with self._database.maintaining() as connection:
-                if self._sqlite:
-                    return _clear_sqlite(connection, anew=anew)
-                connection.exec_driver_sql(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
-                connection.exec_driver_sql(f"VACUUM {'(FULL) ' if anew else ''}{TABLES}")
-                connection.exec_driver_sql("RESET lock_timeout")
+                return clear(connection, *how)
         except RunLogError as error:
             return str(error)
-        return ""
 
     def _much_is_free(self) -> bool:
         if not self._sqlite:
@@ -132,11 +134,23 @@ class Deletion:
 _SIZES = ("freelist_count", "page_count")
 
 
-def _clear_sqlite(connection: sa.Connection, *, anew: bool) -> str:
-    if anew:
-        connection.exec_driver_sql("VACUUM")
+def _write_anew(connection: sa.Connection) -> str:
+    connection.exec_driver_sql("VACUUM")
+    return ""
+
+
+def _empty_wal(connection: sa.Connection) -> str:
     busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-    return "Another program reads the log, so that its -wal file could not be emptied." if busy else ""
+    return STILL_READ if busy else ""
+
+
+def _vacuum_server(connection: sa.Connection, anew: bool) -> str:
+    connection.exec_driver_sql(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
+    try:
+        connection.exec_driver_sql(f"VACUUM {'(FULL) ' if anew else ''}{TABLES}")
+    finally:
+        connection.exec_driver_sql("RESET lock_timeout")
+    return ""
 
 
 def _forget_orphans(connection: sa.Connection, deleted: Sequence[Mapping[str, Any]]) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 from app.ui import present
 from app.ui.escaping import escape
 from app.ui.markdown import to_html
-from app.ui.words import ENDINGS
+from app.ui.words import ENDINGS, NO_TEXT
 from metrics.record import RunRecord
 from metrics.silences import WORDS_PER_MIN, Silence, long_ones, reader_of, silences_of
+from metrics.texts import texts_of
 from metrics.timing import NS_PER_S
 
 _NOT_SPACE = re.compile(r"\S")
@@ -55,6 +56,8 @@ def why_not(record: RunRecord) -> str:
     """Why a run cannot be played; empty where it can."""
     if not record.duration_s:
         return "This run ended before anything could be timed: there is nothing to replay."
+    if no_text := NO_TEXT[texts_of(record)]:
+        return f"{no_text} There is nothing to replay."
     came = record.response or record.reasoning or any(chars for _, _, chars in record.chunks or ())
     return "" if came else "No text came in this run: there is nothing to replay."
 

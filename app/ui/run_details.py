@@ -8,9 +8,11 @@ from app.ui.markdown import to_html
 from app.ui.markup import MODE_WORDS
 from app.ui.plots import drawing, raw_chunks, waterfall
 from app.ui.replay import reader_line
+from app.ui.words import NO_TEXT
 from metrics.charts import timeline_of
 from metrics.record import RunRecord
 from metrics.stages import stages_of
+from metrics.texts import texts_of
 
 
 def details(record: RunRecord) -> str:
@@ -18,13 +20,24 @@ def details(record: RunRecord) -> str:
     marks = "".join(f'<span class="badge">{escape(mark)}</span>' for mark in _marks(record))
     figures = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in _figures(record))
     error = f'<p class="problem">{escape(record.error_message)}</p>' if record.error_message else ""
-    answer = f'<div class="md" dir="auto">{to_html(record.response)}</div>' if record.response else ""
     return (
         '<section class="run" aria-label="Run"><h3 class="who">'
         f'<span class="way">{MODE_WORDS[record.mode]}</span><span class="model">{escape(record.request_model)}</span>'
         f"{marks}</h3><dl>{figures}</dl>"
-        f'<div class="bubble" dir="auto">{escape(record.prompt)}</div>{error}{answer}{_over_time(record)}</section>'
+        f"{_said(record, error)}{_over_time(record)}</section>"
     )
+
+
+def _said(record: RunRecord, error: str) -> str:
+    """What was asked and what came; of texts that were not kept, what is left of them."""
+    kept = texts_of(record)
+    if kept == "full":
+        answer = f'<div class="md" dir="auto">{to_html(record.response)}</div>' if record.response else ""
+        return f'<div class="bubble" dir="auto">{escape(record.prompt)}</div>{error}{answer}'
+    named = {"Prompt": record.prompt, "Answer": record.response}
+    prints = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in named.items() if value)
+    listed = f'<dl class="fingerprints">{prints}</dl>' if prints else ""
+    return f'<p class="note">{escape(NO_TEXT[kept])}</p>{listed}{error}'
 
 
 def _over_time(record: RunRecord) -> str:

@@ -20,6 +20,7 @@ from app.ui.files import fresh_file
 from app.ui.present import many
 from app.ui.replay import replay_html, why_not
 from app.ui.run_details import details
+from app.ui.runs_delete import DELETE, delete_all, delete_opened, told
 from app.ui.runs_form import ANY, PAGE_ROWS, Asked, read_form, sort_choices, sorts
 from app.ui.runs_widgets import FORMATS, RunsWidgets, place_runs
 from metrics.exports import RUN_COLUMNS, Kind, Row, write_file
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 EMPTY = '<p class="note">No runs yet. Every question that you ask becomes a row here.</p>'
 NOTHING_FITS = "Nothing fits. Take something out of the filter, or clear it."
 HOW_TO_PAIR = "Ask in mode Both to make one."
+_ABOVE, _BELOW = 12, 4
+"""How many outputs show the table, and how many the open row."""
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False, "preprocess": False}
 
 
@@ -42,7 +45,8 @@ def build_runs(services: Services, tab: gr.Tab, asked: Any) -> None:
     """Places the tab where it is called. The table is read when the tab is opened, and after every answer."""
     w, runs = place_runs(), _Runs(services)
     below = [w.chosen, w.details, w.replay_run, w.replay]
-    shown = [w.count, w.table, w.pager, w.previous, w.next, w.page, w.model, w.experiment, w.sort, w.clear, *below]
+    shown = [w.count, w.table, w.pager, w.previous, w.next, w.page, w.model, w.experiment, w.sort, w.clear]
+    shown += [w.delete_all, w.told, *below]
     for trigger in (tab.select, asked.then):
         trigger(runs.read, [w.chosen, *w.form], shown, **PRIVATE)
     filters = [w.view, w.text, w.model, w.mode, w.status, w.backend, w.note, w.experiment]
@@ -57,7 +61,10 @@ def build_runs(services: Services, tab: gr.Tab, asked: Any) -> None:
         runs.refilter, [w.chosen, *w.form], shown, **PRIVATE
     )
     w.table.select(runs.choose, [w.view], below, **PRIVATE)
-    w.details.submit(runs.close, None, below, **PRIVATE)
+    acted = w.details.submit(runs.act, [w.chosen, *w.form], shown, **PRIVATE)
+    emptied = w.delete_all.submit(runs.delete_all, [w.chosen, *w.form], shown, **PRIVATE)
+    for done in (acted, emptied):
+        done.then(None, None, None, js="() => { window.playgroundRuns.deleted(); }")
     w.replay_run.click(runs.replay, [w.view, w.chosen], [w.replay], **PRIVATE)
     _wire_export(w, runs)
 
@@ -111,9 +118,24 @@ class _Runs:
         note = f'<p class="note">{escape(why)}</p>' if why else ""
         return chosen, _opened(records), gr.Button(interactive=not why), note
 
-    def close(self) -> tuple[Any, ...]:
-        """Nothing is chosen any more."""
-        return _closed()
+    def act(self, event: gr.EventData, chosen: Any, *form: Any) -> tuple[Any, ...]:
+        """The open row is closed, or deleted."""
+        asked = read_form(*form)
+        if event._data != DELETE:
+            return (*[gr.skip()] * _ABOVE, *_closed())
+        try:
+            deleted = self._log.delete([record.run_id for record in self._records(asked.view, chosen)])
+        except RunLogError as error:
+            return _not_deleted(error)
+        return self._show(chosen, asked, told(deleted))
+
+    def delete_all(self, chosen: Any, *form: Any) -> tuple[Any, ...]:
+        """Every run of the log is deleted."""
+        try:
+            deleted = self._log.delete_all()
+        except RunLogError as error:
+            return _not_deleted(error)
+        return self._show(chosen, replace(read_form(*form), page=1), told(deleted))
 
     def replay(self, view: Any, chosen: Any) -> str:
         """The chosen run as it came; of a pair the streamed one, beside which its wait without streaming is played."""
@@ -144,12 +166,12 @@ class _Runs:
         table = pairs_table(self._log.pair_page(asked.wanted, asked.order, limit=None).pairs)
         return rows_of(table), {str(name): str(kind) for name, kind in table.dtypes.items()}  # type: ignore[misc]  # one of the four
 
-    def _show(self, chosen: Any, asked: Asked) -> tuple[Any, ...]:
+    def _show(self, chosen: Any, asked: Asked, said: str = "") -> tuple[Any, ...]:
         try:
             table, total = self._page(asked)
             pages = max(1, -(-total // PAGE_ROWS))
             if asked.page > pages:
-                return self._show(chosen, replace(asked, page=pages))
+                return self._show(chosen, replace(asked, page=pages), said)
             return (
                 self._count(asked, total),
                 as_cells(table),
@@ -161,10 +183,12 @@ class _Runs:
                 gr.Dropdown(choices=[ANY, *self._experiments()]),
                 gr.Dropdown(choices=sort_choices(asked.view), value=asked.sort),
                 gr.Button(visible=asked.filtered),
+                delete_all(self._log.count()),
+                said,
                 *self._below(chosen, asked),
             )
         except RunLogError as error:
-            return (_problem(error), *[gr.skip()] * 13)
+            return (_problem(error), *[gr.skip()] * (_ABOVE - 2), said, *[gr.skip()] * _BELOW)
 
     def _page(self, asked: Asked) -> tuple[pd.DataFrame, int]:
         offset = (asked.page - 1) * PAGE_ROWS
@@ -190,9 +214,9 @@ class _Runs:
     def _below(self, chosen: Any, asked: Asked) -> tuple[Any, ...]:
         """The open row stays open while the filter lets it through."""
         if not isinstance(chosen, str) or not chosen:
-            return (gr.skip(),) * 4
+            return (gr.skip(),) * _BELOW
         page = self._log.pair_page if asked.view == "Pairs" else self._log.page
-        return (gr.skip(),) * 4 if page(asked.only(chosen), asked.order, limit=1).total else _closed()
+        return (gr.skip(),) * _BELOW if page(asked.only(chosen), asked.order, limit=1).total else _closed()
 
     def _records(self, view: Any, chosen: Any) -> list[RunRecord]:
         if not isinstance(chosen, str) or not chosen:
@@ -232,11 +256,16 @@ def _extent(asked: Asked, total: int, of: int) -> str:
 
 def _opened(records: list[RunRecord]) -> str:
     close = '<button type="button" class="close" data-close>Close</button>'
-    return f'<div class="chosen" data-runs="{len(records)}">{close}{"".join(map(details, records))}</div>'
+    delete = delete_opened(len(records))
+    return f'<div class="chosen" data-runs="{len(records)}">{close}{"".join(map(details, records))}{delete}</div>'
 
 
 def _closed(html: str = "") -> tuple[Any, ...]:
     return "", html, gr.Button(interactive=False), ""
+
+
+def _not_deleted(error: RunLogError) -> tuple[Any, ...]:
+    return (*[gr.skip()] * (_ABOVE - 1), _problem(error), *[gr.skip()] * _BELOW)
 
 
 def _problem(error: RunLogError) -> str:

@@ -10,6 +10,7 @@ from metrics.record import Mode, RunStatus
 from metrics.run_log import Order, RunFilter
 from metrics.run_query import Answerer
 from metrics.tables import PAIR_SORTS, RUN_SORTS
+from metrics.texts import HASHED, NOT_KEPT
 from metrics.timing import Flag
 
 View = Literal["Runs", "Pairs"]
@@ -23,7 +24,7 @@ EVERYTHING = RunFilter()
 MODES: Mapping[str, Mode] = {"Stream": "stream", "Complete": "sync"}
 STATUSES: tuple[RunStatus, ...] = ("completed", "cancelled", "interrupted", "failed")
 BACKENDS: Mapping[str, Answerer] = {"AWS": "aws", "Local": "local", "Simulated": "simulated"}
-NOTES: Mapping[str, str] = {flag.replace("_", " "): flag for flag in get_args(Flag)}
+NOTES: Mapping[str, str] = {flag.replace("_", " "): flag for flag in (*get_args(Flag), NOT_KEPT, HASHED)}
 _WORDS = ("Model", "Mode", "Status")
 """Columns that a first click sorts from A to Z; the others begin with the largest."""
 

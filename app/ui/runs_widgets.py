@@ -12,14 +12,15 @@ from app.ui.runs_form import ANY, BACKENDS, MODES, NEWEST, NOTES, STATUSES, sort
 from metrics.exports import Format
 
 _SORTABLE = "window.playgroundRuns.table(element, (title) => trigger('submit', title));"
-_CLOSABLE = "window.playgroundRuns.details(element, () => trigger('submit'));"
+_CLOSABLE = "window.playgroundRuns.details(element, (act) => trigger('submit', act));"
+_DELETABLE = "window.playgroundRuns.deleting(element, () => trigger('submit'));"
 FORMATS: Mapping[str, Format] = {"CSV": "csv", "JSON": "json", "Parquet": "parquet"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunsWidgets:
-    """What events read and write. `count` also tells which header was clicked, `details` that it was closed; `chosen`
-    keeps the id of the open row."""
+    """What events read and write. `count` also tells which header was clicked, `details` that it was closed or
+    is to be deleted, `delete_all` that all are; `told` says what was deleted. `chosen` keeps the id of the open row."""
 
     view: gr.Radio
     text: gr.Textbox
@@ -40,10 +41,12 @@ class RunsWidgets:
     pager: gr.Row
     previous: gr.Button
     next: gr.Button
+    told: gr.HTML
     chosen: gr.Textbox
     details: gr.HTML
     replay_run: gr.Button
     replay: gr.HTML
+    delete_all: gr.HTML
 
     @property
     def form(self) -> list[Any]:
@@ -63,10 +66,12 @@ def place_runs() -> RunsWidgets:
         previous = gr.Button("Previous", elem_id="runs-previous", min_width=90, scale=0, size="sm")
         page = gr.Number(1, label="Page", minimum=1, precision=0, elem_id="runs-page", min_width=110, scale=0)
         following = gr.Button("Next", elem_id="runs-next", min_width=90, scale=0, size="sm")
+    told = gr.HTML("", elem_id="runs-told", apply_default_css=False)
     chosen = gr.Textbox(visible="hidden", elem_id="runs-chosen", label="Chosen row")
     details = gr.HTML("", elem_id="run-details", apply_default_css=False, js_on_load=_CLOSABLE)
     replay_run = gr.Button("Replay", elem_id="replay-run", interactive=False, min_width=110, scale=0)
     replay = gr.HTML("", elem_id="replay", apply_default_css=False)
+    delete_all = gr.HTML("", elem_id="runs-delete", apply_default_css=False, js_on_load=_DELETABLE)
     return RunsWidgets(
         **form,
         page=page,
@@ -75,10 +80,12 @@ def place_runs() -> RunsWidgets:
         pager=pager,
         previous=previous,
         next=following,
+        told=told,
         chosen=chosen,
         details=details,
         replay_run=replay_run,
         replay=replay,
+        delete_all=delete_all,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from metrics.record import RunStatus
+from metrics.texts import Texts
 
 ENDINGS: Mapping[RunStatus, str] = {
     "completed": "done",
@@ -29,3 +30,11 @@ NO_COST = "no cost: this machine"
 def flag_words(flags: Iterable[str]) -> list[str]:
     """The flags of a run in words; one that this version does not know as it is."""
     return [FLAGS.get(flag, flag.replace("_", " ")) for flag in flags]
+
+
+NO_TEXT: Mapping[Texts, str] = {
+    "full": "",
+    "hash": "The text was not kept, only its fingerprint (--log-text hash).",
+    "off": "The text was not kept (--log-text off).",
+}
+"""Why there is nothing to read of a run."""

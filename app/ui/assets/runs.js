@@ -1,5 +1,5 @@
 // Tab Runs in the browser: a click on a header sorts the whole log, not the page of it that the table holds; a file is
-// saved once it is there; a row that was opened is brought into view.
+// saved once it is there; a row that was opened is brought into view; what is deleted is asked for once.
 window.playgroundRuns = (() => {
   const $ = (id) => document.getElementById(id);
   const HEADER = "#runs-table th.header-cell";
@@ -50,10 +50,25 @@ window.playgroundRuns = (() => {
     };
     new MutationObserver(look).observe(element, { childList: true, subtree: true });
   };
-  const details = (element, close) => {
+  const deleting = (element, send, selector = "[data-delete-all]") => {
+    // A question that is not answered closes again; an answer counts once, until something came of it.
     element.addEventListener("click", (event) => {
-      if (event.target.closest("[data-close]")) close();
+      const button = event.target.closest(selector);
+      const question = event.target.closest(".forget");
+      if (event.target.closest("[data-keep]")) question.open = false;
+      if (!button || button.getAttribute("aria-busy") === "true") return;
+      button.setAttribute("aria-busy", "true");
+      send();
     });
+  };
+  const deleted = () => {
+    document.querySelectorAll(".forget [aria-busy]").forEach((button) => button.removeAttribute("aria-busy"));
+  };
+  const details = (element, send) => {
+    element.addEventListener("click", (event) => {
+      if (event.target.closest("[data-close]")) send("close");
+    });
+    deleting(element, () => send("delete"), "[data-delete]");
     showNew(element, ".chosen");
     if ($("replay")) showNew($("replay"), ".replay");
   };
@@ -69,5 +84,5 @@ window.playgroundRuns = (() => {
       setTimeout(() => download(tries - 1), 50);
     }
   };
-  return { table, details, preparing, download };
+  return { table, details, deleting, deleted, preparing, download };
 })();

@@ -25,6 +25,7 @@ from tests.app.ui.make import a_record
 
 FIELDS = ("view", "text", "model", "mode", "status", "backend", "note", "experiment", "sort", "page")
 SHOWN = ("count", "table", "pager", "previous", "next", "page", "model", "experiment", "sort", "clear")
+SHOWN += ("delete_all", "told")
 BELOW = ("chosen", "details", "replay_run", "replay")
 EVIL = "<img src=x onerror=alert(1)>"
 
