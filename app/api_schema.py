@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.idempotency import HEADER, MAX_CHARS
 from providers.types import Api
 
 
@@ -38,6 +40,40 @@ class GenerateBody(BaseModel):
     resume: Literal["auto", "off"] = "auto"
     family: str | None = Field(None, description="The wire shape of an id that does not tell its model.")
     api: Api = Field("auto", description="`converse` asks any model without knowing its family.")
+
+
+class GenerateQuery(BaseModel):
+    """The same in a query string, for one question without earlier turns."""
+
+    prompt: str = ""
+    model_id: str | None = None
+    system: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = 500
+    top_p: float | None = None
+    stop_sequences: list[str] = []
+    stream: bool = True
+    resume: Literal["auto", "off"] = "auto"
+    family: str | None = None
+    api: Api = "auto"
+
+    def body(self) -> GenerateBody:
+        """As a body says it."""
+        return GenerateBody(messages=None, **self.model_dump())
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias=HEADER,
+        description=(
+            "Any word of your own, a UUID for example. The same key with the same body never asks the model again: it "
+            "gets the run that it began. Remembered for a day by this process, for each login."
+        ),
+        # Checked where the keys are, whose sentence says more than a pattern does.
+        json_schema_extra={"minLength": 1, "maxLength": MAX_CHARS, "pattern": "^[!-~]+$"},
+    ),
+]
 
 
 class Health(BaseModel):
@@ -150,6 +186,7 @@ _MEANINGS: Mapping[int, str] = {
     403: "The account may not call this model, AWS is not set up, or the request came from another site.",
     404: "There is no such model, run or page.",
     405: "This path is not asked in this way.",
+    409: "Something else was asked with this `Idempotency-Key`, or its answer was stopped.",
     413: "The request is larger than 1 MB.",
     429: "Throttled by the service, or a quota is used up; `Retry-After` says for how long.",
     502: "The service failed or broke off.",
@@ -172,7 +209,8 @@ ASKING: dict[int | str, dict[str, Any]] = {
     204: {"description": "`Last-Event-ID` names an ending: there is nothing more to come."},
     **failures(400, 403, 404, 413, 429, 502, 503, 504),
 }
-EVENTS_ONLY: dict[int | str, dict[str, Any]] = ASKING | {
+ASKING_ONCE = ASKING | failures(409)
+EVENTS_ONLY: dict[int | str, dict[str, Any]] = ASKING_ONCE | {
     200: {"description": "The events of docs/http-api.md.", "content": {"text/event-stream": EVENTS}}
 }
 LOG_AS_CSV: dict[int | str, dict[str, Any]] = {

@@ -66,7 +66,9 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = self._refusal(scope, headers)
+        login = self._keys.holder(headers.get("authorization", "")) if self._keys else ""
+        scope.setdefault("state", {})["login"] = login
+        refusal = self._refusal(scope, headers, login)
         if refusal is not None:
             await _refuse(send, *refusal)
             return
@@ -84,7 +86,7 @@ class Guard:
         except _BodyTooLargeError:
             await _refuse(send, *_TOO_LARGE)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
+    def _refusal(self, scope: Scope, headers: Headers, login: str | None) -> Refusal | None:
         if not self._answers_to(netloc("//" + headers.get("host", ""))[0]):
             return 400, "The Host header names a machine that this playground does not answer for.", "BadHost"
         spends = scope["method"] not in ("GET", "HEAD", "OPTIONS") or scope["path"].startswith(SPENDING_PATHS)
@@ -95,16 +97,15 @@ class Guard:
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > MAX_BODY_BYTES:
             return _TOO_LARGE
-        return self._unknown(scope, headers)
+        return self._unknown(scope, login)
 
-    def _unknown(self, scope: Scope, headers: Headers) -> Refusal | None:
+    def _unknown(self, scope: Scope, login: str | None) -> Refusal | None:
         if self._keys is None or scope["path"] in OPEN_PATHS:
             return None
-        holder = self._keys.holder(headers.get("authorization", ""))
-        if holder is None:
+        if login is None:
             return 401, "This playground asks for a key: name and key in a browser, or Bearer KEY.", "KeyRequired"
         limited = self._limit is not None and scope["path"].startswith(LIMITED_PATHS)
-        wait_s = self._limit.wait_s(holder) if self._limit is not None and limited else 0.0
+        wait_s = self._limit.wait_s(login) if self._limit is not None and limited else 0.0
         if wait_s:
             return 429, f"This key has made its calls for now. Try again in {wait_s:.0f} s.", "TooManyCalls"
         return None

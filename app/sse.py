@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 from sse_starlette import ServerSentEvent
 
-from app.live import RunUpdate
+from app.live import RunFailure, RunUpdate
 from app.run import Run
 from metrics.record import RunRecord
 
@@ -30,8 +30,9 @@ END = "end"
 class Streams:
     """The runs that a client may come back to. Lives on the server's event loop; the last ones are kept."""
 
-    def __init__(self, grace_s: float = GRACE_S) -> None:
+    def __init__(self, grace_s: float = GRACE_S, *, most: int = KEPT_RUNS) -> None:
         self._grace_s = grace_s
+        self._most = most
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._watchers: dict[str, int] = {}
 
@@ -41,20 +42,29 @@ class Streams:
 
     async def events(self, run: Run, *, resets: int = 0, sent: int = 0) -> AsyncGenerator[ServerSentEvent]:
         """The events of `run`, from piece number `sent` of the answer after `resets` beginnings."""
-        self._keep(run)
-        self._watchers[run.id] = self._watchers.get(run.id, 0) + 1
-        try:
+        with self.watching(run):
             async with aclosing(_events(run, resets, sent)) as events:
                 async for event in events:
                     yield event
+
+    @contextmanager
+    def watching(self, run: Run, *, grace_s: float | None = None) -> Iterator[None]:
+        """While it is entered somebody waits for `run`. It is cancelled when the last one has left, after a grace."""
+        self.keep(run)
+        self._watchers[run.id] = self._watchers.get(run.id, 0) + 1
+        try:
+            yield
         finally:
             self._watchers[run.id] -= 1
-            asyncio.get_running_loop().call_later(self._grace_s, self._cancel_if_alone, run)
+            grace_s = self._grace_s if grace_s is None else grace_s
+            asyncio.get_running_loop().call_later(grace_s, self._cancel_if_alone, run)
 
-    def _keep(self, run: Run) -> None:
+    def keep(self, run: Run) -> None:
+        """Makes `run` one that a client may come back to, in the place of the oldest one that has ended."""
         self._runs[run.id] = run
-        while len(self._runs) > KEPT_RUNS:
-            self._runs.popitem(last=False)
+        if len(self._runs) > self._most:
+            ended = (run_id for run_id, kept in self._runs.items() if kept.snapshot().ended)
+            self._runs.pop(next(ended, ""), None)
 
     def _cancel_if_alone(self, run: Run) -> None:
         if not self._watchers.get(run.id):
@@ -102,13 +112,21 @@ async def stored_events(record: RunRecord, resets: int, sent: int) -> AsyncGener
     rest = record.response[sum(sizes[:sent]) :]
     if rest:
         yield _unnamed({"text": rest}, f"{record.run_id}:{resets}:{len(sizes)}")
-    if record.status == "completed":
+    failure = stored_failure(record)
+    if failure is None:
         reason = record.finish_reasons[0] if record.finish_reasons else None
         data = {"done": True, **closing(record, reason)}
     else:
-        sentence = record.error_message or "The answer was stopped."
-        data = {"error": sentence, "type": record.error_type or "Cancelled", "request_id": record.request_id}
+        data = {"error": failure.sentence, "type": failure.type, "request_id": failure.request_id}
     yield _unnamed(data, f"{record.run_id}:{resets}:{END}")
+
+
+def stored_failure(record: RunRecord) -> RunFailure | None:
+    """Why the answer that the log has is not whole; `None` where it is."""
+    if record.status == "completed":
+        return None
+    sentence = record.error_message or "The answer was stopped."
+    return RunFailure(sentence=sentence, type=record.error_type or "Cancelled", request_id=record.request_id)
 
 
 def ending(update: RunUpdate) -> dict[str, Any]:
