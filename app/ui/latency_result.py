@@ -12,6 +12,7 @@ from app.experiment_result import Line, lines, verdicts_in_order
 from app.ui import present
 from app.ui.escaping import escape
 from app.ui.markup import Labels
+from app.ui.words import NO_COST
 from metrics.comparison import Verdict
 from metrics.phrases import aside, headline, percent
 from metrics.record import RunRecord
@@ -51,7 +52,7 @@ def verdict_html(outcome: Outcome, labels: Labels) -> str:
     if not verdicts:
         said = '<p class="lead">Nothing was measured.</p>'
     more = "".join(f'<p class="more">{escape(sentence)}</p>' for sentence in outcome.more)
-    tables = "".join(_table(lines(outcome.records, verdict), verdict, labels, named=several) for verdict in verdicts)
+    tables = "".join(_numbers(lines(outcome.records, verdict), verdict, labels, named=several) for verdict in verdicts)
     return (
         f'<section class="verdict" aria-label="Verdict">{_state(outcome)}{said}{more}{tables}'
         f"{_facts(outcome, verdicts, labels)}{_notices(outcome)}</section>"
@@ -87,17 +88,27 @@ def _upper(words: str) -> str:
 # --- the numbers ------------------------------------------------------------------------------------------------------
 
 
-def _table(found: Sequence[Line], verdict: Verdict, labels: Labels, *, named: bool) -> str:
+def _numbers(found: Sequence[Line], verdict: Verdict, labels: Labels, *, named: bool) -> str:
+    """The tables of a model, folded where there are several."""
+    tables = _table(found, verdict)
+    return folded(f"Numbers of {labels(verdict.model_id or '')}", tables) if named and tables else tables
+
+
+def folded(title: str, content: str) -> str:
+    """HTML that is there when somebody wants it."""
+    return f'<details class="folded"><summary>{escape(title)}</summary>{content}</details>'
+
+
+def _table(found: Sequence[Line], verdict: Verdict) -> str:
     if not found:
         return ""
-    title = f"Medians and differences, {labels(verdict.model_id or '')}" if named else "Medians and differences"
     heads = ("", "Complete", "Streamed", "Difference", f"{percent(verdict.level)} interval")
     rows = [[line.metric, line.complete, line.streamed, line.difference, line.interval] for line in found]
     note = (
         "Difference: complete minus streamed, so that more than 0 means that streaming takes less. The members of each "
         "pair are held against each other."
     )
-    return _grid(title, heads, rows, note) + _percentiles(verdict.percentiles)
+    return _grid("Medians and differences", heads, rows, note) + _percentiles(verdict.percentiles)
 
 
 def _percentiles(values: Mapping[str, Percentiles]) -> str:
@@ -172,7 +183,7 @@ def facts_of(outcome: Outcome, verdicts: Sequence[Verdict], labels: Labels) -> l
             f"balanced and random, seed {told.get('seed', present.DASH)}, {told.get('pause_s', 0):g} s between calls",
         ),
         ("Output tokens", _tokens(records)),
-        ("Cost", _cost(told)),
+        ("Cost", _cost(told, records)),
         ("Conditions", str(told.get("conditions", ""))),
         ("Measured with", ", ".join(f"{name} {number}" for name, number in client.items())),
     ]
@@ -209,7 +220,9 @@ def _tokens(records: Sequence[RunRecord]) -> str:
     return ", ".join(words[source] for source in sorted(sources)) or present.DASH
 
 
-def _cost(told: Mapping[str, Any]) -> str:
+def _cost(told: Mapping[str, Any], records: Sequence[RunRecord]) -> str:
+    if records and all(record.backend == "local" for record in records):
+        return NO_COST
     spent, unsure = told.get("spent_usd"), told.get("possibly_billed_usd") or 0
     words = present.money(spent)
     return f"{words}, of which {present.money(unsure)} possibly billed" if unsure else words

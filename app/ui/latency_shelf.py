@@ -8,7 +8,7 @@ from itertools import combinations, islice
 
 from app.ui import latency_view, present
 from app.ui.latency_form import Promise
-from app.ui.latency_result import Outcome, verdict_html
+from app.ui.latency_result import Outcome, folded, verdict_html
 from app.ui.markup import Labels
 from app.ui.plots import drawing
 from metrics.charts import distribution, paired_lines
@@ -19,6 +19,7 @@ from metrics.pairs import pairs_of
 from metrics.record import RunRecord
 from metrics.run_log import RunLog
 from metrics.sessions import against
+from metrics.svg import Chart
 
 LISTED = 100
 BASELINES = 3
@@ -125,12 +126,17 @@ class Shelf:
                 complete, streamed = (
                     [value for value in side if value is not None] for side in zip(*times, strict=True)
                 )
-                name = self._labels(model_id) if len(models) > 1 else ""
                 charts = paired_lines(pairs), distribution(complete, streamed)
-                drawn += [drawing(chart, f"{name}: {chart.title}" if name else "") for chart in charts]
+                name = self._labels(model_id)
+                drawn.append((name, "".join(drawing(chart, _titled(chart, name, models)) for chart in charts)))
         if not drawn:
             return latency_view.no_plot("There is nothing to plot: no pair counts.")
-        return f'<section class="plots" role="group" aria-label="Plots">{"".join(drawn)}</section>'
+        shown = drawn[0][1] if len(models) == 1 else "".join(folded(f"Plots of {name}", html) for name, html in drawn)
+        return f'<section class="plots" role="group" aria-label="Plots">{shown}</section>'
+
+
+def _titled(chart: Chart, name: str, models: Sequence[str]) -> str:
+    return f"{name}: {chart.title}" if len(models) > 1 else ""
 
 
 def models_of(records: Sequence[RunRecord]) -> list[str]:

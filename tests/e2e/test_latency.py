@@ -236,6 +236,68 @@ def test_an_earlier_one_opens_again_and_becomes_a_baseline(latency: Latency) -> 
     expect(pin).to_have_text("Pin as baseline")
 
 
+IN_VIEW = """(id) => {
+  const box = document.getElementById(id).getBoundingClientRect();
+  const top = document.querySelector('#tabs > .tab-wrapper').getBoundingClientRect().bottom;
+  return box.top >= top - 1 && box.top < window.innerHeight - 100;
+}"""
+
+
+@pytest.fixture
+def phone(visitors: Any, far: Playground, wire: WireServer) -> Iterator[Latency]:
+    """The tab on a phone, with an experiment that waits for `held` calls."""
+    wire.reply_with(answers())
+    tab = Latency(visitors(far.url, viewport=PHONE, has_touch=True).page).open()
+    short(tab)
+    yield tab
+    wire.reply_with(answers())
+    if tab.stop.is_enabled():
+        tab.stop.click()
+        expect(tab.run).to_be_enabled()
+
+
+def test_on_a_phone_who_ran_it_sees_the_progress_and_then_the_verdict(phone: Latency, wire: WireServer) -> None:
+    go = held(wire, after=5)
+    at_the_bottom = "window.scrollBy(0, document.getElementById('experiment-run').getBoundingClientRect().bottom - %d)"
+    phone.page.evaluate(at_the_bottom % (PHONE["height"] - 10))
+    assert not phone.page.evaluate(IN_VIEW, "experiment-progress")
+    phone.run.click()
+    expect(phone.rows.first).to_be_attached()
+    phone.page.wait_for_function(IN_VIEW, arg="experiment-progress")
+    phone.page.evaluate("window.scrollTo(0, 0)")
+    go.set()
+    phone.ended("done")
+    phone.page.wait_for_function(IN_VIEW, arg="experiment-verdict")
+    assert phone.page.evaluate(NO_SIDEWAYS)
+
+
+def test_nobody_is_moved_who_types(phone: Latency, wire: WireServer) -> None:
+    go = held(wire, after=5)
+    phone.run.click()
+    expect(phone.rows.first).to_be_attached()
+    phone.fill(prompts="What next")
+    stood = phone.page.evaluate("window.scrollY")
+    go.set()
+    phone.ended("done")
+    expect(phone.verdict).to_contain_text("n = 8")
+    phone.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert phone.page.evaluate("window.scrollY") == stood
+
+
+def test_of_several_models_the_numbers_are_folded(latency: Latency) -> None:
+    latency.choose(MODEL, "us.amazon.nova-micro-v1:0")
+    latency.fill(pairs=1)
+    latency.run.click()
+    latency.ended("done")
+    expect(latency.verdict.locator(".lead")).to_have_count(2)
+    table = latency.verdict.locator("table").first
+    expect(table).to_be_hidden()
+    latency.verdict.locator("summary").first.click()
+    expect(table).to_be_visible()
+    expect(latency.page.locator("#experiment-plot .folded")).not_to_have_count(0)
+    expect(latency.page.locator("#experiment-plot svg").first).to_be_hidden()
+
+
 def test_a_phone_and_a_machine_without_aws(visitors: Any, here: Playground) -> None:
     page = visitors(here.url, viewport=PHONE).page
     tab = Latency(page).open()

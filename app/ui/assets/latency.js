@@ -1,4 +1,5 @@
-// Tab Latency: a problem is also marked at its widget, and the elements have names.
+// Tab Latency: a problem is also marked at its widget, the elements have names, and what somebody waits for comes into
+// view.
 (() => {
   const $ = (id) => document.getElementById(id);
   const NAMES = {
@@ -42,13 +43,40 @@
     if (other && $(focused)?.disabled && !$(other)?.disabled) $(other).focus({ preventScroll: true });
   };
 
+  // The form is long, on a phone longer than the screen: who pressed Run sees the progress, and at its end the verdict.
+  // Nobody is moved who types, or who scrolled meanwhile to read elsewhere.
+  const ROOM_PX = 120; // so much of it is seen at least where the page stays as it is
+  let waits = false; // Run was pressed on this page, and its experiment is awaited
+  let state = "idle";
+  document.addEventListener("click", (event) => (waits = Boolean(event.target.closest?.("#experiment-run")) || waits));
+  for (const type of ["wheel", "touchmove"]) {
+    document.addEventListener(type, () => (waits &&= state !== "running"), { capture: true, passive: true });
+  }
+  const types = () => document.activeElement?.matches("textarea, input:not([type=radio], [type=checkbox])");
+  const bring = (id) => {
+    const top = document.querySelector("#tabs > .tab-wrapper").getBoundingClientRect().bottom;
+    const box = $(id).getBoundingClientRect();
+    if (types() || (box.top >= top && box.top < window.innerHeight - ROOM_PX)) return;
+    window.scrollBy({ top: box.top - top - 8 });
+  };
+  const follow = () => {
+    const now = document.querySelector(".experiment-progress")?.dataset.state || state;
+    const before = state;
+    state = now;
+    if (now === before || !waits) return;
+    if (now !== "running") waits = false;
+    requestAnimationFrame(() => bring(now === "running" ? "experiment-progress" : "experiment-verdict"));
+  };
+
   const look = () => {
     if ($("page")?.dataset.tab !== "latency") return;
     name();
     for (const box of document.querySelectorAll(".numeric :is(input, textarea)")) box.setAttribute("inputmode", "decimal");
     mark();
     refocus();
+    follow();
   };
-  const watched = { childList: true, subtree: true, attributes: true, attributeFilter: ["disabled", "data-tab"] };
+  const watched = { childList: true, subtree: true, attributes: true };
+  watched.attributeFilter = ["disabled", "data-tab", "data-state"];
   new MutationObserver(look).observe(document.documentElement, watched);
 })();

@@ -129,9 +129,18 @@ def test_several_models_have_a_verdict_each() -> None:
     html = verdict_html(an_outcome(runs, models=[MODEL, "simulated.swift"]), label)
     assert html.count('class="lead"') == 2
     assert "<h3>Measured</h3>" in html
+    assert '<summary>Numbers of Measured</summary><div class="grid"' in html
+    assert html.count("<details") == 2
+    assert "<details" not in verdict_html(an_outcome(paired_runs(8)), label)
     swapped = verdict_html(an_outcome(runs, models=["simulated.swift", MODEL]), label)
     assert html.index("<h3>Measured") < html.index("<h3>simulated.swift")
     assert swapped.index("<h3>Measured") > swapped.index("<h3>simulated.swift")
+
+
+def test_what_runs_on_this_machine_costs_nothing_and_says_so() -> None:
+    told = words(verdict_html(an_outcome(paired_runs(8, backend="local"), spent_usd=0.0), label))
+    assert "no cost: this machine" in told
+    assert "no cost" not in words(verdict_html(an_outcome(paired_runs(8)), label))
 
 
 def test_simulated_is_said_at_the_verdict() -> None:
