@@ -23,10 +23,11 @@ KINDS = ("sqlite", "postgresql")
 """The databases whose words the log speaks, by SQLAlchemy's names."""
 REASONS = {
     "database is locked": "another program has locked it. Close that program, or try again.",
+    "canceling statement due to lock timeout": "another program has locked it. Close that program, or try again.",
     "database or disk is full": "the disk is full. Make room, then try again.",
     "attempt to write a readonly database": "its file may only be read. Change its permissions.",
 }
-"""SQLite's words, and what they mean to a person."""
+"""The databases' words, and what they mean to a person."""
 
 
 class RunLogError(RuntimeError):

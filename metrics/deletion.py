@@ -58,10 +58,10 @@ class Deletion:
         count = self._delete(sa.select(runs.c.id).where(runs.c.run_id.in_(wanted)))
         return Deleted(runs=count, left=self._cleared(anew=False) if count else "")
 
-    def older(self, than: str) -> Deleted:
+    def older(self, than: str, *, batch: int = BATCH) -> Deleted:
         """Deletes runs that began before this moment, written as `record.timestamp` does, and experiments and votes
         that have no runs left. Oldest first, some at a time."""
-        some = sa.select(runs.c.id).where(runs.c.started_at < than).order_by(runs.c.started_at).limit(BATCH)
+        some = sa.select(runs.c.id).where(runs.c.started_at < than).order_by(runs.c.started_at).limit(batch)
         count = 0
         while deleted := self._delete(some, merged=False):
             count += deleted
@@ -87,19 +87,17 @@ class Deletion:
 
     def _delete(self, ids: sa.Select[Any], *, merged: bool = True) -> int:
         c = runs.c
-        read = sa.select(c.id, c.run_id, c.request_model, c.prompt, c.response, c.experiment_id, c.comparison_id).where(
-            c.id.in_(ids)
-        )
+        read = sa.select(*(c[name] for name in _READ)).where(c.id.in_(ids))
         with translate_errors("changed"), self._database.writing() as connection:
-            found: list[dict[str, Any]] = [dict(row) for row in connection.execute(read).mappings()]
+            found = [dict(zip(_READ, row, strict=True)) for row in connection.execute(read)]
             for row in found:
                 forget_run(connection, row["id"], row)
-            connection.execute(sa.delete(runs).where(c.id.in_([row["id"] for row in found])))
+            count = connection.execute(sa.delete(runs).where(c.id.in_([row["id"] for row in found]))).rowcount
             connection.execute(sa.delete(open_runs).where(open_runs.c.run_id.in_([row["run_id"] for row in found])))
             _forget_orphans(connection, found)
             if found and merged:
                 merge(connection)
-        return len(found)
+        return count
 
     def _forget_what_is_left_of(self, *conditions: sa.ColumnElement[bool], merged: bool) -> None:
         with translate_errors("changed"), self._database.writing() as connection:
@@ -131,6 +129,7 @@ class Deletion:
         return bool(free > pages * WORTH_A_VACUUM)
 
 
+_READ = ("id", "run_id", "request_model", "prompt", "response", "experiment_id", "comparison_id")
 _SIZES = ("freelist_count", "page_count")
 
 
