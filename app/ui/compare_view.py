@@ -201,7 +201,8 @@ def state_line(standing: Standing, count: int, labels: Labels) -> str:
     return (
         f'<div class="compare-state" data-id="{standing.id or ""}" data-state="{word}"'
         f' data-busy="{str(standing.open).lower()}" data-panes="{count}"'
-        f' data-blind="{str(standing.hidden).lower()}" data-asked="{str(bool(standing.answers)).lower()}">'
+        f' data-blind="{str(standing.hidden).lower()}" data-letters="{"".join(standing.letters)}"'
+        f' data-asked="{str(bool(standing.answers)).lower()}">'
         f'<span class="dot" aria-hidden="true"></span><span class="word">{word}</span>'
         f'<span class="detail">{escape(detail)}</span>'
         f'<div class="sr-only" role="status">{escape(_announcement(standing, labels))}</div></div>'

@@ -185,6 +185,9 @@ def test_panes_come_and_go_in_place_and_count_from_one(compare: Compare) -> None
     assert compare.model(1).input_value() == first
     expect(compare.rows).to_have_count(2)
     expect(compare.rows.nth(1)).to_contain_text("not really streamed")
+    expect(compare.state).not_to_contain_text("sent within")
+    name = compare.model(2).input_value().split(" (")[0]
+    expect(compare.pane(2).get_by_role("button", name=f"Remove pane 2, {name}", exact=True)).to_be_visible()
     compare.press(1, "Remove")
     compare.shows(1)
     expect(compare.model(1)).to_have_value(third)
@@ -232,6 +235,9 @@ def test_a_blind_race_hides_names_until_the_vote_and_keeps_it(compare: Compare, 
     expect(compare.page.locator("#compare-summary .saving")).to_contain_text("You preferred B")
     expect(compare.page.locator("#compare-summary .saving")).to_contain_text(re.compile(r"preferred \d of \d"))
     expect(compare.model(2)).to_be_visible()
+    for number, letter in ((1, "A"), (2, "B")):
+        expect(compare.pane(number).locator(".letter")).to_be_visible()
+        expect(compare.pane(number).locator(".letter")).to_have_text(letter)
     # Models stand at their answers: the order of the rows in the log is that of nobody.
     by_model = {row.request_model: row for row in here.rows()[:2]}
     preferred = by_model[f"simulated.{'swift' if 'swift' in compare.model(2).input_value() else 'steady'}"]

@@ -56,6 +56,13 @@ window.playground.compare = (() => {
     const state = document.querySelector("#compare .compare-state");
     if (!compare || !state) return;
     for (const name of ["busy", "panes", "blind", "asked"]) set(compare, name, state.dataset[name]);
+    const letters = state.dataset.letters;
+    panes().forEach((pane, at) => {
+      // The letter of a blind race stays at its answer when the names are told, also when other panes go.
+      set(pane, "letter", letters[at] || "");
+      const letter = pane.querySelector(".pane-top .letter");
+      if (letter && letters[at] && letter.textContent !== letters[at]) letter.textContent = letters[at];
+    });
     name();
     panes().forEach((pane) => {
       const strip = pane.querySelector(".pane-strip");
@@ -146,10 +153,11 @@ window.playground.compare = (() => {
   const BUTTONS = { "pane-stop": "Stop", "pane-settings": "Settings of", "pane-remove": "Remove", "pane-again": "Retry" };
   const nameButtons = (at) => {
     // A button says what it is about: its pane and the model that is chosen there, or the letter of a blind race.
+    const pane = $(`pane-${at}`);
     const blind = root()?.dataset.blind === "true";
     const model = $(`pane-${at}-model`)?.querySelector("input")?.value.split(" (")[0];
-    const about = blind ? `pane ${"ABCDEF"[at - 1]}` : [`pane ${at}`, model].filter(Boolean).join(", ");
-    for (const button of $(`pane-${at}`)?.querySelectorAll("[data-act]") || []) {
+    const about = blind ? `pane ${pane?.dataset.letter}` : [`pane ${at}`, model].filter(Boolean).join(", ");
+    for (const button of pane?.querySelectorAll("[data-act]") || []) {
       const label = BUTTONS[button.dataset.act] && `${BUTTONS[button.dataset.act]} ${about}`;
       if (!label || button.title === label) continue;
       button.title = label;

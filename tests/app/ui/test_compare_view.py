@@ -139,7 +139,8 @@ def test_the_line_of_state_hides_no_answer_that_failed_or_was_stopped() -> None:
 
 def test_the_line_of_state_says_how_many_have_ended() -> None:
     busy = state_line(standing(an_update(), a_live_update(), open=True), 2, labels)
-    assert 'data-busy="true" data-panes="2" data-blind="false" data-asked="true"' in busy
+    assert 'data-busy="true" data-panes="2" data-blind="false" data-letters="" data-asked="true"' in busy
     assert "1 of 2 ended" in busy
+    assert 'data-letters="AB"' in state_line(standing(an_update(), an_update(), blind=True, choice=0), 2, labels)
     assert "The first text has arrived." in busy
     assert 'data-asked="false"' in state_line(Standing(), 2, labels)
