@@ -63,7 +63,7 @@ class Retention:
         """One pass; how many runs it deleted. Raises `RunLogError`."""
         deleted = self._log.delete_older(self._now() - self._keep)
         if deleted.runs:
-            log.info("%d runs were older than is to be kept, and are deleted", deleted.runs)
+            log.info("Deleted because of their age: %d of the log's runs", deleted.runs)
             self._left = deleted.left
         elif self._left:
             self._left = self._log.clear_traces()
@@ -72,9 +72,10 @@ class Retention:
         return deleted.runs
 
     def _work(self) -> None:
-        while not self._ended.is_set():
+        while True:
             try:
                 self.once()
             except RunLogError as error:
                 log.warning("Old runs are not deleted now: %s", error)
-            self._ended.wait(self._every_s)
+            if self._ended.wait(self._every_s):
+                return

@@ -26,6 +26,16 @@ def test_every_subcommand_takes_the_shared_options(command: str) -> None:
     assert (settings.profile, settings.endpoint_url, settings.log_url) == ("p", "u", "l")
 
 
+@pytest.mark.parametrize("command", ["serve", "chat", "experiment", "models", "endpoint"])
+def test_what_is_kept_and_how_long_is_for_all_that_write_rows(command: str) -> None:
+    settings = parse([command, "--log-text", "hash", "--retention", "30d"], {})
+    assert (settings.log_text, settings.retention_s) == ("hash", 30 * 86_400.0)
+    settings = parse([command], {"PLAYGROUND_LOG_TEXT": "off", "PLAYGROUND_RETENTION": "12h"})
+    assert (settings.log_text, settings.retention_s) == ("off", 12 * 3600.0)
+    assert (parse([command], {}).log_text, parse([command], {}).retention_s) == ("full", None)
+    assert parse([command, "--retention", " 2W "], {}).retention_s == 14 * 86_400.0
+
+
 def test_the_environment_has_a_twin_of_every_option_and_the_command_line_wins() -> None:
     environment = {
         "PLAYGROUND_PORT": "9000",
@@ -54,6 +64,14 @@ def test_the_environment_has_a_twin_of_every_option_and_the_command_line_wins() 
         (["--silence-limit", "-1"], {}, "--silence-limit"),
         (["--silence-limit", "nan"], {}, "--silence-limit"),
         ([], {"PLAYGROUND_SILENCE_LIMIT": "0"}, "--silence-limit"),
+        (["--log-text", "some"], {}, "--log-text"),
+        ([], {"PLAYGROUND_LOG_TEXT": "some"}, "PLAYGROUND_LOG_TEXT must be one of full, hash, off"),
+        (["--retention", "30"], {}, "--retention: must be a number of hours, days or weeks: 12h, 30d or 2w"),
+        (["--retention", "0d"], {}, "--retention: must be a number"),
+        (["--retention", "1.5d"], {}, "--retention: must be a number"),
+        (["--retention", "٣d"], {}, "--retention: must be a number"),
+        (["--retention", "99999w"], {}, "--retention: must be at most 100 years"),
+        ([], {"PLAYGROUND_RETENTION": "soon"}, "--retention: must be a number"),
         (["dance"], {}, "dance"),
     ],
 )

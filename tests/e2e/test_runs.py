@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import sqlite3
@@ -186,6 +187,73 @@ def test_files_hold_all_pages_in_three_formats(page: Page, tmp_path: Path) -> No
     assert len(json.loads(saved(page, tmp_path).read_text("utf-8"))["runs"]) == 234
     choose(page, "runs-format", "Parquet")
     assert saved(page, tmp_path).read_bytes()[:4] == b"PAR1"
+
+
+# --- deleting ---------------------------------------------------------------------------------------------------------
+
+MARKER = "heliotropeandceladon"
+
+
+@pytest.fixture
+def doomed(tmp_path: Path) -> Iterator[Playground]:
+    """A playground whose log is deleted in the test."""
+    path = tmp_path / "runs.db"
+    with RunLog(f"sqlite:///{path}") as log:
+        for n in range(3):
+            log.add(replace(PLAIN, run_id=f"n{n}", prompt=f"{MARKER} {n}", started_at=f"2026-11-20T10:00:0{n}.000000Z"))
+    with playground(path) as running:
+        yield running
+
+
+def bytes_of(running: Playground) -> bytes:
+    return b"".join(path.read_bytes() for path in running.log.parent.glob("runs.db*"))
+
+
+def test_the_open_run_is_deleted_after_a_question(visitors: Any, doomed: Playground) -> None:
+    page = open_runs(visitors(doomed.url).page)
+    card = open_first(page)
+    expect(card).to_contain_text(f"{MARKER} 2")
+    delete = card.locator("[data-delete]")
+    expect(delete).to_be_hidden()
+    card.get_by_text("Delete this run").click()
+    card.get_by_role("button", name="Keep it").click()
+    expect(delete).to_be_hidden()
+    card.get_by_text("Delete this run").press("Enter")
+    delete.click()
+    expect(page.locator("#runs-told")).to_contain_text("1 run deleted.")
+    expect(page.locator("#run-details .chosen")).to_have_count(0)
+    says(page, "2 runs")
+    assert [row.run_id for row in doomed.rows()] == ["n1", "n0"]
+    assert f"{MARKER} 2".encode() not in bytes_of(doomed)
+    open_first(page)
+    page.get_by_text("Delete this run").click()
+    page.locator("[data-delete]").click()
+    says(page, "1 run")
+
+
+def test_all_runs_are_deleted_after_a_question_and_the_one_under_way_becomes_a_row(
+    visitors: Any, doomed: Playground
+) -> None:
+    asking, page = visitors(doomed.url), open_runs(visitors(doomed.url).page)
+    asking.choose("slow start")
+    asking.short()
+    search(page, "nothing is like this")
+    says(page, "0 of 3 runs")
+    page.get_by_text("Delete all runs").click()
+    button = page.locator("[data-delete-all]")
+    expect(button).to_have_text("Delete 3 runs")
+    with contextlib.closing(sqlite3.connect(doomed.log, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        button.click()
+        expect(page.locator("#runs-told")).to_contain_text("could not be emptied: another program has locked it")
+    asking.send("Go on")
+    button.click()
+    expect(page.locator("#runs-told")).to_contain_text("3 runs deleted.")
+    says(page, "No runs yet")
+    expect(button).to_have_count(0)
+    assert MARKER.encode() not in bytes_of(doomed)
+    asking.finish()
+    assert [(row.prompt, row.status) for row in doomed.rows()] == [("Go on", "completed")]
 
 
 # --- hostile rows, faults, phones -------------------------------------------------------------------------------------

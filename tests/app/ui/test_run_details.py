@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from app.ui.replay import why_not
 from app.ui.run_details import details
+from metrics.texts import Texts, reduced
 from tests.app.ui.make import a_record
 
 S = 1_000_000_000
@@ -34,3 +38,16 @@ def test_the_details_are_escaped() -> None:
     evil = "<img src=x onerror=alert(1)>"
     drawn = details(a_record(prompt=evil, response=evil, chunks=((S, "text", len(evil)),), error_message=evil))
     assert "<img" not in drawn
+
+
+@pytest.mark.parametrize("texts", ["hash", "off"])
+def test_a_text_that_was_not_kept_is_told_in_words(texts: Texts) -> None:
+    chunks = ((S, "text", 9), (2 * S, "text", 9))
+    run = reduced(a_record(prompt="The sea?", response="Deep. Water.", chunks=chunks, error_message="No: sea"), texts)
+    drawn = details(run)
+    assert f"(--log-text {texts})" in drawn
+    assert "What went wrong is not kept" in drawn
+    assert 'class="bubble"' not in drawn
+    assert "reader" not in drawn
+    assert drawn.count("sha256:") == (2 if texts == "hash" else 0)
+    assert why_not(run).endswith("There is nothing to replay.")

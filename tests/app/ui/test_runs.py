@@ -24,8 +24,20 @@ from providers.local.launch import LocalEndpoint
 from tests.app.ui.make import a_record
 
 FIELDS = ("view", "text", "model", "mode", "status", "backend", "note", "experiment", "sort", "page")
-SHOWN = ("count", "table", "pager", "previous", "next", "page", "model", "experiment", "sort", "clear")
-SHOWN += ("delete_all", "told")
+SHOWN = (
+    "count",
+    "table",
+    "pager",
+    "previous",
+    "next",
+    "page",
+    "model",
+    "experiment",
+    "sort",
+    "clear",
+    "delete_all",
+    "told",
+)
 BELOW = ("chosen", "details", "replay_run", "replay")
 EVIL = "<img src=x onerror=alert(1)>"
 
@@ -278,6 +290,66 @@ def test_the_details_of_a_run_are_escaped() -> None:
     assert ">cold<" in html
 
 
+# --- deleting ---------------------------------------------------------------------------------------------------------
+
+
+def act(runs: _Runs, said: str, chosen: str, **changed: Any) -> dict[str, Any]:
+    return dict(zip((*SHOWN, *BELOW), runs.act(click(said), chosen, *form(**changed)), strict=True))
+
+
+def test_the_open_run_is_deleted_when_that_is_said(runs: _Runs, run_log: RunLog) -> None:
+    assert "Delete this run" in choose(runs, "Runs", "c")["details"]
+    found = act(runs, "delete", "c")
+    assert ids(found) == ["b", "a"]
+    assert "1 run deleted." in found["told"]
+    assert (found["chosen"], found["details"]) == ("", "")
+    assert "Delete 2 runs" in found["delete_all"]
+    assert run_log.get("c") is None
+    assert "not in the log any more" in act(runs, "delete", "c")["told"]
+
+
+@pytest.mark.parametrize("odd", [None, 7, [], {"a": 1}, "", "no such run", EVIL])
+def test_an_odd_choice_deletes_nothing(runs: _Runs, run_log: RunLog, odd: Any) -> None:
+    assert "Nothing was deleted" in act(runs, "delete", odd)["told"]
+    assert run_log.count() == 3
+
+
+def test_whatever_else_is_said_closes_the_row(runs: _Runs, run_log: RunLog) -> None:
+    for said in ("close", None, 7, EVIL):
+        found = act(runs, said, "c")  # type: ignore[arg-type]  # what a browser may send
+        assert (found["chosen"], found["details"], found["table"]) == ("", "", gr.skip())
+    assert run_log.count() == 3
+
+
+def test_both_runs_of_an_open_pair_are_deleted(runs: _Runs) -> None:
+    assert "Delete these 2 runs" in choose(runs, "Pairs", "p")["details"]
+    found = act(runs, "delete", "p", view="Pairs")
+    assert "2 runs deleted." in found["told"]
+    assert ids(read(runs)) == ["c"]
+
+
+def test_all_runs_are_deleted_whatever_the_filter_shows(runs: _Runs, run_log: RunLog) -> None:
+    drawn = read(runs, text="sea")["delete_all"]
+    assert "Delete 3 runs" in drawn
+    assert "whatever the filter shows" in drawn
+    found = dict(zip((*SHOWN, *BELOW), runs.delete_all("a", *form(text="sea", page=2)), strict=True))
+    assert (run_log.count(), found["delete_all"], found["chosen"]) == (0, "", "")
+    assert "3 runs deleted." in found["told"]
+    assert "No runs yet" in found["count"]
+
+
+def test_what_stays_in_the_file_is_told(runs: _Runs, tmp_path: Path, run_log: RunLog) -> None:
+    with run_log._database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout=1")
+    other = sqlite3.connect(tmp_path / "runs.db", isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM runs").fetchone()
+    told = act(runs, "delete", "c")["told"]
+    other.close()
+    assert "1 run deleted." in told
+    assert "Another program is reading the log." in told
+
+
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
@@ -326,3 +398,5 @@ def test_a_log_that_cannot_be_read_says_so_where_it_was_asked_for(runs: _Runs, t
     assert sentence in choose(runs, "Runs", "c")["details"]
     assert sentence in runs.export("CSV", *form())[1]
     assert sentence in runs.replay("Runs", "c")
+    assert sentence in act(runs, "delete", "c")["told"]
+    assert "The run log could not be emptied: no such table" in runs.delete_all("", *form())[len(SHOWN) - 1]
