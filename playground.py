@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    from app.server import serve
+    from app.serve import serve
 
     return serve(settings)
 

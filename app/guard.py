@@ -16,16 +16,20 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.keys import Keys, RateLimit
+from app.sessions import Sessions, named_sessions
 
 MAX_BODY_BYTES = 1_000_000
 ANY_ADDRESS = "*"
 """Among the hosts: every address in numbers is answered to."""
 SPENDING_PATHS = ("/api/generate",)
 """Paths that cost money with any method: checked for GET, too."""
-LIMITED_PATHS = (*SPENDING_PATHS, "/gradio_api/call", "/gradio_api/mcp", "/gradio_api/queue/join")
-"""Paths on which the calls of each key are counted."""
-CLOSED_PATHS = ("/gradio_api/upload",)
-"""Paths of Gradio that nothing here needs: no widget takes a file."""
+LIMITED_PATHS = (
+    *SPENDING_PATHS,
+    *(f"/gradio_api/{name}" for name in ("api/", "call", "mcp", "queue/join", "run/")),
+)
+"""Paths on which the calls of each key are counted: all that begin something."""
+CLOSED_PATHS = tuple(f"/gradio_api/{name}" for name in ("upload", "component_server", "process_recording", "stream"))
+"""Paths of Gradio that nothing here needs: no widget takes a file, asks the server by itself, records or plays."""
 OPEN_PATHS = ("/healthz",)
 """Paths that tell nothing and need no key."""
 
@@ -49,7 +53,8 @@ class Guard:
 
     `hosts` are the names under which it may be addressed, without port. Requests from other origins and from other
     sites are refused wherever they could change or cost something. Bodies above 1 MB are refused. With `keys` nobody
-    comes in without one, and `limit` counts the calls of each.
+    comes in without one, `limit` counts the calls of each, and a session of the page belongs to who began it. What is
+    inside finds the name behind the key in the request's state as `login`; it is empty where there are no keys.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class Guard:
         self._hosts = hosts
         self._keys = keys
         self._limit = limit
+        self._sessions = Sessions()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
@@ -82,7 +88,13 @@ class Guard:
             await send(message)
 
         try:
-            await self._app(scope, sized, dressed)
+            again: Receive = sized
+            if self._keys is not None and login is not None:
+                names, again = await named_sessions(scope, sized)
+                if not all(self._sessions.admit(login, name) for name in names):
+                    await _refuse(send, *_FOREIGN_SESSION)
+                    return
+            await self._app(scope, again, dressed)
         except _BodyTooLargeError:
             await _refuse(send, *_TOO_LARGE)
 
@@ -92,12 +104,13 @@ class Guard:
         spends = scope["method"] not in ("GET", "HEAD", "OPTIONS") or scope["path"].startswith(SPENDING_PATHS)
         if spends and self._is_foreign(scope, headers):
             return 403, "This request comes from another site, which may not use this playground.", "ForeignOrigin"
-        if scope["path"].startswith(CLOSED_PATHS):
-            return 404, "Files cannot be sent to this playground.", "NotFound"
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > MAX_BODY_BYTES:
             return _TOO_LARGE
-        return self._unknown(scope, login)
+        unknown = self._unknown(scope, login)
+        if unknown is None and scope["path"].startswith(CLOSED_PATHS):
+            return 404, "Files cannot be sent to this playground, nor anything else that this path takes.", "NotFound"
+        return unknown
 
     def _unknown(self, scope: Scope, login: str | None) -> Refusal | None:
         if self._keys is None or scope["path"] in OPEN_PATHS:
@@ -126,6 +139,13 @@ Refusal = tuple[int, str, str]
 """Status, sentence, type."""
 
 _TOO_LARGE: Refusal = (413, "The request is larger than 1 MB. Send less at once.", "BodyTooLarge")
+
+
+_FOREIGN_SESSION: Refusal = (
+    403,
+    "This session belongs to somebody else. Reload the page to begin one of your own.",
+    "ForeignSession",
+)
 
 
 class _BodyTooLargeError(HTTPException):

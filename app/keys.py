@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hmac
 import os
-import secrets
 import stat
 import threading
 import time
@@ -19,8 +18,6 @@ from pathlib import Path
 from providers.errors import ConfigurationError
 
 MIN_KEY_CHARS = 16
-OWN = ""
-"""A name that no line of a file can have."""
 NOBODY_ELSE = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -29,11 +26,6 @@ class Keys:
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         self._keys = {name: key.encode() for name, key in keys.items()}
-
-    def with_own(self) -> tuple[Keys, str]:
-        """The same with a key for this process itself, and that key: Gradio's MCP server calls the page over HTTP."""
-        own = secrets.token_urlsafe(32)
-        return Keys({name: key.decode() for name, key in self._keys.items()} | {OWN: own}), own
 
     def holder(self, authorization: str) -> str | None:
         """The name behind an `Authorization` header; `None` where it opens nothing. Takes the same time for every

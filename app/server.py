@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import ipaddress
 import logging
 import os
 import socket
@@ -25,13 +24,12 @@ from starlette.types import ASGIApp
 
 from app.api import build_api
 from app.guard import ANY_ADDRESS, Guard
-from app.keys import Keys, RateLimit, read_keys
+from app.keys import Keys, RateLimit
 from app.services import Services, close_services, open_services
 from app.settings import Settings
 from app.ui.page import build_page, page_options
 from metrics.run_log import RunLogError
 from providers.errors import ConfigurationError
-from providers.local.launch import listen
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +38,8 @@ CALLS_PER_MINUTE = 600
 """Of each key. A page makes a few calls for every answer, so this is more than any person needs."""
 
 
-def build_app(
-    services: Services, *, hosts: frozenset[str] = LOOPBACK, keys: Keys | None = None, at: str = ""
-) -> ASGIApp:
-    """The whole application. `hosts` are the names that it answers to; with `keys` it answers nobody without one.
-    `at` is the host and port by which it can be called from this machine: Gradio's MCP server does so itself."""
+def build_app(services: Services, *, hosts: frozenset[str] = LOOPBACK, keys: Keys | None = None) -> ASGIApp:
+    """The whole application. `hosts` are the names that it answers to; with `keys` it answers nobody without one."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -70,9 +65,6 @@ def build_app(
     )
     # Gradio checks the file paths that a browser sends only for an app that was launched; a mounted one never is.
     page.has_launched = True
-    if keys is not None and page.mcp_server_obj is not None:
-        keys, own = keys.with_own()
-        page.mcp_server_obj._local_url = f"http://:{own}@{at}"
     return Guard(app, hosts=hosts, keys=keys, limit=RateLimit(CALLS_PER_MINUTE))
 
 
@@ -92,18 +84,16 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(settings: Settings) -> int:
-    """Serves until it is told to stop; gives the exit status."""
+def serve_on(listener: socket.socket, settings: Settings, keys: Keys | None) -> int:
+    """Serves on `listener` until it is told to stop; gives the exit status."""
     try:
-        keys = _keys(settings)
         services = open_services(settings)
-        listener = _listen(settings.host, settings.port)
     except (ConfigurationError, RunLogError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     host, port = listener.getsockname()[:2]
     config = uvicorn.Config(
-        build_app(services, hosts=_names(settings.host), keys=keys, at=f"{_reached_at(host)}:{port}"),
+        build_app(services, hosts=_names(settings.host), keys=keys),
         log_config=None,  # its own handlers would write past ours
         log_level="warning",
         server_header=False,
@@ -125,32 +115,8 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def _reached_at(host: str) -> str:
-    """The address by which this machine reaches itself."""
-    return _bracketed({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host))
-
-
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _keys(settings: Settings) -> Keys | None:
-    """The keys, where there is a file. Raises `ConfigurationError` for an address that others reach without one."""
-    if settings.auth_file:
-        return read_keys(settings.auth_file)
-    if not _is_loopback(settings.host):
-        raise ConfigurationError(
-            f"On {settings.host} others can reach this playground and spend on your account. Give it keys with "
-            "--auth-file FILE (a line name:key for each person), or leave --host at 127.0.0.1."
-        )
-    return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _names(host: str) -> frozenset[str]:
@@ -160,12 +126,3 @@ def _names(host: str) -> frozenset[str]:
     if host in ("0.0.0.0", "::"):
         return names | {socket.gethostname().lower(), socket.getfqdn().lower(), ANY_ADDRESS}
     return names
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        return listen(port, host)
-    except OSError as error:
-        raise OSError(
-            f"Cannot listen on {host} port {port}: {error.strerror}. Choose another port with --port."
-        ) from error

@@ -10,11 +10,15 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+from app.guard import Guard
 from app.keys import Keys, RateLimit, read_keys
-from app.server import serve
+from app.serve import serve
 from app.settings import Settings
 from providers.errors import ConfigurationError
+from tests.app.conftest import served
 from tests.app.test_mcp import called
 from tests.e2e.conftest import Playground, playground
 
@@ -120,3 +124,18 @@ def test_an_mcp_client_with_a_key_is_answered(guarded: Playground) -> None:
     answer = called(guarded.url, "generate", key=ANA, prompt="Hi", model_id="simulated.swift", max_tokens=3)
     assert not answer.isError
     assert '"state": "done"' in answer.content[0].text
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/generate", "/gradio_api/queue/join", "/gradio_api/call/x", "/gradio_api/run/x", "/gradio_api/api/x"]
+)
+def test_every_path_that_begins_something_is_counted(path: str) -> None:
+    async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response()(scope, receive, send)
+
+    hosts = frozenset({"127.0.0.1"})
+    with served(Guard(nothing, hosts=hosts, keys=Keys({"ana": ANA}), limit=RateLimit(2))) as url:
+        headers = {"Authorization": f"Bearer {ANA}"}
+        statuses = [httpx.post(url + path, headers=headers, trust_env=False).status_code for _ in range(3)]
+        assert httpx.get(url + "/api/runs", headers=headers, trust_env=False).status_code == 200
+    assert statuses == [200, 200, 429]
