@@ -47,6 +47,9 @@ class Keeper(Protocol):
 
     def now_ns(self) -> int: ...
 
+    def updates_per_s(self) -> float:
+        """How often a page that shows a run should be drawn anew."""
+
     def finish(self, run: Run, ending: Ending) -> tuple[RunRecord, str | None]:
         """Writes the row; the second value says why it could not be saved, if so."""
 
@@ -142,9 +145,9 @@ class Run:
                 changed.clear()
             yield update
 
-    async def updates(self, per_s: float = 15.0, *, each_piece: bool = False) -> AsyncGenerator[RunUpdate]:
-        """The same from a coroutine: at most `per_s` a second and at least every 0.25 s, the first text and the end
-        at once. With `each_piece` also at every piece, however fast they come."""
+    async def updates(self, per_s: float | None = None, *, each_piece: bool = False) -> AsyncGenerator[RunUpdate]:
+        """The same from a coroutine: at most `per_s` a second, or as often as the keeper says, and at least every
+        0.25 s; the first text and the end at once. With `each_piece` also at every piece, however fast they come."""
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
 
@@ -156,7 +159,7 @@ class Run:
             while not (update := self.snapshot()).ended:
                 yield update
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), min(1 / per_s, TICK_S))
+                    await asyncio.wait_for(changed.wait(), min(1 / (per_s or self._keeper.updates_per_s()), TICK_S))
                 changed.clear()
             yield update
 

@@ -1,11 +1,13 @@
-"""A hundred streams at once through the HTTP API of a playground in a process of its own.
+"""A hundred streams at once through a playground in a process of its own: its HTTP API, or the queue of its page.
 
 Three processes: a server that plays a ConverseStream at a steady pace, the playground, and this one with the clients.
 A few streams one after the other say what a single one takes, then all are asked for at the same moment; a first round
 of both does not count. Every one must come whole, none may wait for a thread or a connection, and afterwards threads
 and open files must be what they were.
 
-    python -m benchmarks.load [--streams 100] [--tokens 100] [--per-second 20] [--bound 1.0]
+    python -m benchmarks.load [--through api|page] [--streams 100] [--tokens 100] [--per-second 20] [--bound 1.0]
+
+Every page has a session of its own; what it is sent are drawn answers, up to fifteen a second, and not pieces.
 
 Exits with 1 where a stream is not whole, where the first text of 99 of 100 comes later than `bound` seconds after that
 of a single stream, or where anything is left. On Linux: threads and files are read from /proc.
@@ -16,6 +18,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -24,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +35,7 @@ import httpx
 
 from benchmarks.scripted_server import WORDS, scripted_server
 from metrics.run_log import RunLog
+from tests.page_client import Page
 
 MODEL = "qwen.qwen3-32b-v1:0"
 FIRST_TEXT_S = 0.2
@@ -115,12 +119,38 @@ async def ask(client: httpx.AsyncClient, url: str, expected: str) -> Seen:
     )
 
 
-async def load(url: str, streams: int, expected: str) -> tuple[list[Seen], list[Seen]]:
-    """A few streams alone, then all at once."""
-    limits = httpx.Limits(max_connections=streams, max_keepalive_connections=0)
+async def ask_on_page(page: Page, expected: str) -> Seen:
+    """One question on an open page, watched until the page is told that it is answered."""
+    began_s = time.perf_counter()
+    moments: list[float] = []
+    first, last = expected.split()[0], ""
+    asked = page.ask(chat_prompt="Hi", model=MODEL, family="converse", max_tokens=1000)
+    async with contextlib.aclosing(asked) as messages:
+        async for at_s, last in messages:
+            if moments or first in last:
+                moments.append(at_s)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    return Seen(
+        first_s=moments[0] - began_s if moments else float("inf"),
+        total_s=time.perf_counter() - began_s,
+        longest_gap_s=max(gaps, default=0.0),
+        whole='"msg":"process_completed"' in last and '"success":true' in last,
+    )
+
+
+async def load(url: str, streams: int, expected: str, *, on_page: bool) -> tuple[list[Seen], list[Seen]]:
+    """A few streams alone, then all at once. Pages are open before they are asked on."""
+    limits = httpx.Limits(max_connections=2 * streams, max_keepalive_connections=0)
     async with httpx.AsyncClient(timeout=60, trust_env=False, limits=limits) as client:
-        alone = [await ask(client, url, expected) for _ in range(ALONE)]
-        together = await asyncio.gather(*(ask(client, url, expected) for _ in range(streams)))
+        asks: list[Callable[[], Awaitable[Seen]]] = [functools.partial(ask, client, url, expected)] * (ALONE + streams)
+        if on_page:
+            config = (await client.get(url + "/config")).json()
+            pages = [Page(client, url, config) for _ in asks]
+            for page in pages:
+                await page.open()
+            asks = [functools.partial(ask_on_page, page, expected) for page in pages]
+        alone = [await ask_one() for ask_one in asks[:ALONE]]
+        together = await asyncio.gather(*(ask_one() for ask_one in asks[ALONE:]))
     return alone, list(together)
 
 
@@ -166,7 +196,8 @@ def told(name: str, seen: list[Seen]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Prints the figures; 1 when something is wrong."""
-    parser = argparse.ArgumentParser(description="Many streams at once through the HTTP API.")
+    parser = argparse.ArgumentParser(description="Many streams at once.")
+    parser.add_argument("--through", choices=("api", "page"), default="api")
     parser.add_argument("--streams", type=int, default=100)
     parser.add_argument("--tokens", type=int, default=100)
     parser.add_argument("--per-second", type=float, default=20.0)
@@ -178,19 +209,19 @@ def main(arguments: list[str]) -> int:
         log = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "runs.db"
         url, pid = stack.enter_context(playground(service, log))
         # A first round fills what is kept on purpose: boto3's connections, the threads of the pool.
-        asyncio.run(load(url, given.streams, expected))
+        asyncio.run(load(url, given.streams, expected, on_page=given.through == "page"))
         before = Held.by(pid)
         began_s = time.perf_counter()
-        alone, together = asyncio.run(load(url, given.streams, expected))
+        alone, together = asyncio.run(load(url, given.streams, expected, on_page=given.through == "page"))
         took_s = time.perf_counter() - began_s
         after = settled(pid, before)
         with RunLog(f"sqlite:///{log}") as run_log:
-            saved = run_log.count(status="completed")
+            saved = sum(run.status == "completed" and run.response == expected for run in run_log.recent(1000))
     problems = judge(alone, together, given.bound)
     if _more(after, before):
         problems.append("threads or files are left")
     if saved != 2 * (ALONE + given.streams):
-        problems.append(f"{saved} completed rows")
+        problems.append(f"{saved} rows hold the whole answer")
     print(told("alone", alone))
     print(told(f"{given.streams} at once", together))
     print(f"playground: {after.cpu_s - before.cpu_s:.1f} s of processor time in {took_s:.1f} s")

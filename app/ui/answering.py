@@ -3,11 +3,12 @@ whoever watches how far they are. No gradio here."""
 
 from __future__ import annotations
 
-import asyncio
 import random
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+
+from starlette.concurrency import run_in_threadpool
 
 from app.conversations import Conversation, Turn
 from app.records import RunLabels
@@ -15,8 +16,6 @@ from app.run import Run
 from app.runner import Runner
 from metrics.record import Mode
 from providers.types import GenerationRequest
-
-UPDATES_PER_S = 15.0
 
 
 async def answer(
@@ -27,8 +26,8 @@ async def answer(
     *,
     rng: random.Random | None = None,
 ) -> AsyncGenerator[Turn]:
-    """The turn again and again while it is answered, the last time when it has ended; at most 15 times a second and
-    at least every 0.25 s.
+    """The turn again and again while it is answered, the last time when it has ended; as often as a page should be
+    drawn, and at least every 0.25 s.
 
     Both ways of asking go one after the other, in random order: at once they would slow each other down. Closing the
     generator stops what is under way and keeps what was said. Raises what `Runner.start` raises; the first time
@@ -44,7 +43,7 @@ async def answer(
                 order_in_pair=order if pair_id else None,
             )
             # The first call of all starts the endpoint of this machine, which takes longer than a loop may wait.
-            run = await asyncio.to_thread(_start, runner, conversation, turn, request, labels)
+            run = await run_in_threadpool(_start, runner, conversation, turn, request, labels)
             async for seen in _followed(run, conversation, turn):
                 yield seen
             if conversation.stopping or run.snapshot().state != "done":
@@ -68,7 +67,7 @@ def _start(
 
 
 async def _followed(run: Run, conversation: Conversation, turn: Turn) -> AsyncGenerator[Turn]:
-    async with aclosing(run.updates(per_s=UPDATES_PER_S)) as updates:
+    async with aclosing(run.updates()) as updates:
         async for update in updates:
             seen = conversation.turn(turn.id)
             if seen is None:  # the conversation was cleared

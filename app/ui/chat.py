@@ -22,7 +22,7 @@ from app.ui.answering import answer
 from app.ui.asking import MODES, Form, make_request
 from app.ui.chat_widgets import place_chat
 from app.ui.escaping import escape
-from app.ui.events import data_of, whole_number
+from app.ui.events import MAX_EVENTS, data_of, whole_number
 from app.ui.markup import Labels
 from app.ui.panel import Problem, Strip
 from app.ui.request_view import request_html
@@ -32,8 +32,14 @@ from providers.errors import ConfigurationError, InvalidValueError, ProviderErro
 log = logging.getLogger(__name__)
 
 KEEP = gr.skip()
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "preprocess": False}
-"""For every event: no endpoint of its own, no overlay, values as they come."""
+PRIVATE: dict[str, Any] = {
+    "api_visibility": "private",
+    "show_progress": "hidden",
+    "preprocess": False,
+    "postprocess": False,
+}
+"""For every event: no endpoint of its own, no overlay, values as they come and go. Gradio would hand each value of each
+update to a thread to prepare it, though a text needs no preparing."""
 RESTORED_KEY = "async () => { await window.playground.alone; return [window.playground.key()]; }"
 """The key that the page kept, unless another page that is open holds it: restoring stops what is being written."""
 
@@ -67,7 +73,7 @@ def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, lab
         shown,
         trigger_mode="once",
         concurrency_id="turn",
-        concurrency_limit=64,
+        concurrency_limit=MAX_EVENTS,
         **PRIVATE,
     )
     widgets.stop.click(asking.stop, [widgets.key], None, queue=False, **PRIVATE)

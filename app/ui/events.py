@@ -7,6 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+MAX_EVENTS = 128
+"""Events under way at once; as many answers as there may be. Gradio's own limits are 40, and 1 for each handler."""
+
 
 def data_of(event: gr.EventData) -> Mapping[str, Any]:
     """What was sent with the event; empty where that is no mapping."""

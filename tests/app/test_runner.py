@@ -296,3 +296,13 @@ def test_the_history_and_the_estimator_learn_from_completed_runs(here: Runner) -
     before = here.history.fit(SWIFT, "stream", None).runs
     ended(here.start(ask(SWIFT), RunLabels(mode="stream")))
     assert here.history.fit(SWIFT, "stream", None).runs == before + 1
+
+
+def test_pages_are_drawn_less_often_the_more_answers_are_under_way(far: Runner, wire: WireServer) -> None:
+    wire.reply_with(*[silence] * 60)
+    assert far.updates_per_s() == 15.0
+    runs = [far.start(ask(QWEN), RunLabels(mode="stream")) for _ in range(60)]
+    assert far.updates_per_s() == 10.0
+    far.close()
+    assert all(run.snapshot().ended for run in runs)
+    assert far.updates_per_s() == 15.0

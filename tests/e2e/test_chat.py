@@ -40,7 +40,9 @@ def test_an_answer_of_the_local_model_grows_before_it_ends(chat: Chat, here: Pla
     expect(chat.word).to_have_text("done")
     expect(chat.page.locator("#chat-progress")).to_contain_text("100 %")
     figures = chat.page.locator("#chat-history .answer .figures")
-    expect(figures).to_have_text(re.compile(r"first text .*\s· .*tok/s\s· \d+ tokens\s· .* s total\s· cost –"))
+    expect(figures).to_have_text(
+        re.compile(r"first text .*\s· .*tok/s\s· \d+ tokens\s· .* s total\s· no cost: this machine")
+    )
     row = here.rows()[0]
     assert (row.status, row.mode, row.request_model) == ("completed", "stream", "local.smollm2-135m-instruct")
     assert chat.answers.inner_text().split()[:3] == re.sub(r"[*#]", "", row.response).split()[:3]
