@@ -96,7 +96,7 @@ def _numbers(found: Sequence[Line], verdict: Verdict, labels: Labels, *, named: 
 
 def folded(title: str, content: str) -> str:
     """HTML that is there when somebody wants it."""
-    return f'<details class="folded"><summary>{escape(title)}</summary>{content}</details>'
+    return f'<details class="folded"><summary>{escape(title)}</summary><div>{content}</div></details>'
 
 
 def _table(found: Sequence[Line], verdict: Verdict) -> str:

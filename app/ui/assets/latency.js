@@ -45,7 +45,7 @@
 
   // The form is long, on a phone longer than the screen: who pressed Run sees the progress, and at its end the verdict.
   // Nobody is moved who types, or who scrolled meanwhile to read elsewhere.
-  const ROOM_PX = 120; // so much of it is seen at least where the page stays as it is
+  const ROOM_PX = 240; // so much of it is seen at least where the page stays as it is
   let waits = false; // Run was pressed on this page, and its experiment is awaited
   let state = "idle";
   document.addEventListener("click", (event) => (waits = Boolean(event.target.closest?.("#experiment-run")) || waits));

@@ -129,7 +129,7 @@ def test_several_models_have_a_verdict_each() -> None:
     html = verdict_html(an_outcome(runs, models=[MODEL, "simulated.swift"]), label)
     assert html.count('class="lead"') == 2
     assert "<h3>Measured</h3>" in html
-    assert '<summary>Numbers of Measured</summary><div class="grid"' in html
+    assert '<summary>Numbers of Measured</summary><div><div class="grid"' in html
     assert html.count("<details") == 2
     assert "<details" not in verdict_html(an_outcome(paired_runs(8)), label)
     swapped = verdict_html(an_outcome(runs, models=["simulated.swift", MODEL]), label)
