@@ -14,6 +14,9 @@ from metrics.silences import Silence, long_ones, longest
 WIDTH = 1000
 """Units of the axis, and by that the most ticks that are drawn: chunks that fall on one unit share a tick."""
 
+SEEN = 5
+"""Units that are a pixel in the narrowest pane: no silence is narrower, however long the axis is."""
+
 
 def gaps_of(update: RunUpdate) -> tuple[Silence, ...]:
     """The silences of a streamed answer that has ended; none of one that was no stream."""
@@ -43,6 +46,7 @@ def timeline(update: RunUpdate, axis_s: float) -> str:
             gap.began_s,
             gap.began_s + gap.length_s,
             axis_s,
+            least=SEEN,
         )
         for gap in long_ones(gaps)
     )
@@ -54,9 +58,9 @@ def timeline(update: RunUpdate, axis_s: float) -> str:
     )
 
 
-def _bar(kind: str, from_s: float, to_s: float, axis_s: float) -> str:
+def _bar(kind: str, from_s: float, to_s: float, axis_s: float, *, least: float = 0.0) -> str:
     left, right = (WIDTH * min(at_s, axis_s) / axis_s for at_s in (from_s, to_s))
-    return f'<rect class="{kind}" x="{left:.0f}" y="0" width="{max(0.0, right - left):.0f}" height="20"/>'
+    return f'<rect class="{kind}" x="{left:.0f}" y="0" width="{max(least, right - left):.0f}" height="20"/>'
 
 
 def _ticks(times_s: Sequence[float], axis_s: float) -> str:

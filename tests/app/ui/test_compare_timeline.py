@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from app.live import RunUpdate
-from app.ui.compare_timeline import WIDTH, shared_axis_s, timeline
+from app.ui.compare_timeline import SEEN, WIDTH, shared_axis_s, timeline
 from tests.app.ui.make import a_complete_update, a_live_update, a_record, an_update
 
 S = 1_000_000_000
@@ -36,6 +36,12 @@ def test_a_silence_is_found_with_its_place_and_length() -> None:
     assert "longest silence 4.20 s at 2.80 s" in html
     assert '<rect class="silence long" x="280" y="0" width="420"' in html
     assert html.count('class="silence') == 1 + html.count('class="silences"')
+
+
+def test_a_silence_is_seen_however_long_the_axis_is() -> None:
+    steady = [0.5 + 0.01 * number for number in range(40)]
+    html = timeline(streamed(*steady, steady[-1] + 0.4, steady[-1] + 0.41), 600.0)
+    assert f'<rect class="silence" x="1" y="0" width="{SEEN}"' in html
 
 
 def test_a_slow_and_steady_answer_has_no_coloured_gap() -> None:
