@@ -15,6 +15,8 @@ from pathlib import Path
 
 from app.cli import until_ctrl_c
 from app.live import RunUpdate
+from app.services import first_words
+from app.settings import Settings
 from metrics.run_log import RunLog
 from tests.app.ui.make import an_update
 from tests.test_playground import ROOT, environment
@@ -39,7 +41,7 @@ def test_a_pipe_gets_plain_text_and_every_answer_is_a_row(tmp_path: Path) -> Non
     log = tmp_path / "runs.db"
     done = piped("Hello\nAnd again\nexit\nnever asked\n", log, "--model", "simulated.swift", "--max-tokens", "12")
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert done.stderr.splitlines() == [first_words(str(log), Settings())]
     assert "\x1b" not in done.stdout
     with RunLog(f"sqlite:///{log}") as run_log:
         rows = run_log.recent()
@@ -59,7 +61,9 @@ def test_a_failure_is_a_sentence_on_stderr(tmp_path: Path) -> None:
 def test_an_id_that_names_no_model_is_told_what_helps_in_a_terminal(tmp_path: Path) -> None:
     done = piped("Hello\n", tmp_path / "runs.db", "--model", "nonsense")
     assert done.returncode == 1
-    assert done.stderr.startswith("nonsense is no model that is known here. `playground.py models` lists")
+    assert done.stderr.splitlines()[1].startswith(
+        "nonsense is no model that is known here. `playground.py models` lists"
+    )
     assert "family=" not in done.stderr
 
 

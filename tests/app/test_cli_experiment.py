@@ -74,7 +74,7 @@ def test_a_known_effect_is_recovered_and_everything_is_written(wire: WireServer,
         rows = run_log.of_experiment(found["settings"]["experiment_id"])
     assert [row.run_id for row in rows] == [row["bench.run_id"] for row in found["runs"]]
     assert "pair 10 of 10: complete" in done.stderr
-    assert done.stderr.count("\n") == 1 + 2 + 10
+    assert done.stderr.count("\n") == 1 + 1 + 2 + 10, "the new log, the plan, warm-up and pairs"
 
 
 def test_the_same_seed_gives_the_same_order_in_the_local_models(tmp_path: Path) -> None:
