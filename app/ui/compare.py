@@ -64,7 +64,8 @@ def build_compare(services: Services, tab: gr.Tab, labels: Labels) -> Any:
     widgets.acts.delete(comparing.remove, form, arranged, js=WITH_KEY, **quick)
     widgets.acts.like(comparing.vote, form, arranged, js=WITH_KEY, **quick)
     gr.on([widgets.acts.undo, widgets.blind.input], comparing.reveal, form, arranged, js=WITH_KEY, **quick)
-    widgets.acts.download(comparing.report, [widgets.key], [widgets.problem, widgets.file], js=WITH_KEY, **quick).then(
+    served = {**quick, "postprocess": True}  # a path becomes a file that the browser may have
+    widgets.acts.download(comparing.report, [widgets.key], [widgets.problem, widgets.file], js=WITH_KEY, **served).then(
         None, [widgets.problem], None, js=_DOWNLOAD
     )
     tab.select(comparing.restore, [widgets.key], arranged, js=ONCE_WITH_KEY, **quick)
