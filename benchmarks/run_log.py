@@ -1,4 +1,4 @@
-"""How long the log takes over many rows: pages, filters, orders, words, pairs, files. Medians of several, in ms.
+"""How long the log takes over many rows: pages, filters, orders, words, pairs, files, deleting. Medians of several.
 
 Makes a log of plausible rows (lengths of answers log-normal around 1,300 characters, stamps for every chunk) in a
 temporary file, or in an empty database at `--url`.
@@ -33,6 +33,7 @@ from metrics.run_table import runs
 
 LIMIT_MS = 300
 BATCH = 500
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 MODELS = (
     "us.amazon.nova-lite-v1:0",
     "us.amazon.nova-micro-v1:0",
@@ -54,7 +55,6 @@ def plausible(count: int) -> Iterator[RunRecord]:
         tuple((300_000_000 + n * 21_000_000 + rng.randrange(10**7), "text", rng.randint(2, 9)) for n in range(length))
         for length in range(60, 600, 5)
     ]
-    begin = datetime(2026, 1, 1, tzinfo=UTC)
 
     def text(chars: float) -> str:
         return " ".join(rng.choices(words, k=max(1, round(min(chars, 20_000) / 6.5))))
@@ -68,7 +68,7 @@ def plausible(count: int) -> Iterator[RunRecord]:
             run_id=f"{rng.getrandbits(128):032x}",
             status=status,  # type: ignore[arg-type]  # one of the four
             mode=mode,  # type: ignore[arg-type]  # one of the two
-            started_at=timestamp(begin + timedelta(seconds=40 * n)),
+            started_at=timestamp(BEGIN + timedelta(seconds=40 * n)),
             backend="local" if model.startswith(("local", "simulated")) else "aws",
             simulated=model.startswith("simulated"),
             request_model=model,
@@ -153,7 +153,20 @@ def measure(url: str, count: int, repeats: int, folder: Path) -> bool:
             rows = log.rows(RunFilter(), Order())
             taken_s = timed_ms(lambda: write_file(path, wanted, rows, RUN_COLUMNS, of="runs")) / 1e3  # noqa: B023
             print(f"all rows as {wanted:12} {taken_s:8.1f} s    {path.stat().st_size / 1e6:,.0f} MB")
+        for name, forget in forgetting(log, count).items():
+            print(f"{name:24} {timed_ms(forget) / 1e3:8.1f} s")
     return within
+
+
+def forgetting(log: RunLog, count: int) -> dict[str, Callable[[], object]]:
+    """What takes rows away, one after the other: a single one, the oldest tenth, all."""
+    last = log.recent(1)[0].run_id
+    return {
+        "delete one run": lambda: log.delete([last]),
+        "delete the oldest tenth": lambda: log.delete_older(BEGIN + timedelta(seconds=4 * count)),
+        "write the file anew": log.clear_traces,
+        "delete all runs": log.delete_all,
+    }
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from metrics.run_log import RunLog
 from tests.reliability.conftest import TALKER, server
 from tests.wire import WireServer, failure, silence, stop_frames, stream, text_frames
 
@@ -42,6 +43,36 @@ def test_the_log_holds_no_prompt_and_no_answer(wire: WireServer, tmp_path: Path)
     told = running.errors.read_text("utf-8")
     assert "Run " in told, "the log is not written at all"
     assert MARKER not in told
+
+
+def test_without_texts_in_the_log_the_answer_is_whole_and_nothing_is_left_of_it(
+    wire: WireServer, tmp_path: Path
+) -> None:
+    """S24: an answer that succeeds, one that breaks off, and one that a kill leaves under way."""
+    asked = {"prompt": f"Say {MARKER}.", "system": MARKER, "model_id": TALKER, "api": "converse", "resume": "off"}
+    with server(tmp_path, PLAYGROUND_LOG_TEXT="off", AWS_ENDPOINT_URL_BEDROCK_RUNTIME=wire.url) as running:
+        wire.reply_with(stream([*text_frames(f"Yes, {MARKER}."), *stop_frames()]))
+        assert f"Yes, {MARKER}." in post(running.url, {**asked, "stream": True}).text
+        wire.reply_with(stream(text_frames(f"Yes, {MARKER}")))
+        assert MARKER in post(running.url, {**asked, "stream": True}).text
+        wire.reply_with(stream(text_frames(f"Yes, {MARKER}"), silence))
+        with httpx.stream(
+            "POST", running.url + "/api/generate/stream", json=asked, timeout=20, trust_env=False
+        ) as answer:
+            assert any(MARKER in event.get("text", "") for event in events(answer))
+            running.process.kill()
+            running.process.wait(10)
+        assert "without their prompts and answers" in running.errors.read_text("utf-8")
+        kept = b"".join(path.read_bytes() for path in running.log.parent.iterdir())
+        assert [(row.status, row.prompt, row.response) for row in running.rows()] == [
+            ("interrupted", "", ""),
+            ("completed", "", ""),
+        ]
+        with RunLog(f"sqlite:///{running.log}") as log:
+            assert log.recover() == 1
+            assert MARKER not in repr(log.recent())
+    assert TALKER.encode() in kept
+    assert MARKER.encode() not in kept
 
 
 def post(url: str, body: dict[str, object]) -> httpx.Response:
