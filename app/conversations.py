@@ -1,11 +1,13 @@
 """What was said on the page, kept in this process so that a reloaded page shows it. A browser holds only the key.
 
 Shared by threads. Conversations that nobody uses are dropped after a while, and there is room for so many; the run log
-is what lasts.
+is what lasts, and one that is not known here any more can be read back from it. Rows carry a digest of the key: whoever
+reads the log cannot open the conversation.
 """
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +22,9 @@ from providers.types import Message
 TurnMode = Literal["stream", "sync", "both"]
 
 MAX_TURNS = 200
+
+Find = Callable[[str], "tuple[Turn, ...]"]
+"""The turns that are kept elsewhere of the conversation with this id, oldest first, all of them closed."""
 
 
 class LiveRun(Protocol):
@@ -87,8 +92,12 @@ class _Entry:
 class Conversation:
     """The turns of one conversation, at most one of them open."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, find: Find = lambda _: ()) -> None:
         self.key = key
+        self.id = hashlib.sha256(b"conversation " + key.encode()).hexdigest()[:32]
+        self._find = find
+        self._finding = threading.Lock()
+        self._found = False
         self._lock = threading.Lock()
         self._entries: list[_Entry] = []
         self._before: list[_Entry] = []
@@ -106,6 +115,19 @@ class Conversation:
         """Whether Stop was pressed on the open turn."""
         with self._lock:
             return self._stopping
+
+    def recall(self) -> None:
+        """Brings back what was said before this process knew the conversation, once. It may take as long as a question
+        to the run log, and raises what that raises; then it is tried again the next time."""
+        with self._finding:
+            if self._found:
+                return
+            turns = self._find(self.id)
+            self._found = True
+            with self._lock:
+                if not self._entries:
+                    self._entries = [_Entry(turn=turn, answers=list(turn.answers), open=False) for turn in turns]
+                    self._next_id = turns[-1].id + 1 if turns else 1
 
     def turns(self) -> tuple[Turn, ...]:
         """Everything that was said, oldest first, the open turn included."""
@@ -194,13 +216,15 @@ class Conversation:
 
 
 class Conversations(Keyed[Conversation]):
-    """All conversations of this process, by key. `clock` is monotonic, in seconds."""
+    """All conversations of this process, by key. `clock` is monotonic, in seconds; `find` is asked for the turns of a
+    conversation that is not known here."""
 
     def __init__(
         self,
         *,
         keep_s: float = KEEP_S,
         max_conversations: int = MAX_KEPT,
+        find: Find = lambda _: (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(Conversation, keep_s=keep_s, most=max_conversations, clock=clock)
+        super().__init__(lambda key: Conversation(key, find), keep_s=keep_s, most=max_conversations, clock=clock)

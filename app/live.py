@@ -93,7 +93,7 @@ class RunUpdate:
         return self.state in ENDED
 
 
-_STATES: Mapping[RunStatus, State] = {
+STATES: Mapping[RunStatus, State] = {
     "completed": "done",
     "cancelled": "stopped",
     "interrupted": "failed",
@@ -108,7 +108,7 @@ def concluded(
     failed = ending.status in ("interrupted", "failed")
     return replace(
         seen,
-        state=_STATES[ending.status],
+        state=STATES[ending.status],
         elapsed_s=elapsed_s,
         tokens=record.tokens_estimated if record.output_tokens is None else record.output_tokens,
         tokens_reported=record.tokens_source == "usage",

@@ -12,6 +12,7 @@ from app.comparisons import Comparisons
 from app.conversations import Conversations
 from app.experiments import Experiments
 from app.journal import Journal
+from app.recall import MAX_ROWS, recalled
 from app.retention import Retention
 from app.runner import MAX_RUNS, Runner
 from app.settings import Settings
@@ -56,7 +57,7 @@ def make_services(
         runner=runner,
         backends=backends,
         run_log=run_log,
-        conversations=Conversations(),
+        conversations=Conversations(find=lambda id_: recalled(run_log.recent(MAX_ROWS, conversation_id=id_))),
         telemetry=telemetry,
         tracing=tracing,
         retention=None if keep_s is None else Retention(run_log, keep_s),

@@ -130,10 +130,11 @@ class RunLog:
         model_id: str | None = None,
         mode: Mode | None = None,
         status: RunStatus | None = None,
+        conversation_id: str | None = None,
         bulky: bool = False,
     ) -> list[RunRecord]:
         """The newest runs, newest first, that fit all that is given. `bulky`: with chunks and progress trace."""
-        wanted = RunFilter(model_id=model_id, mode=mode, status=status)
+        wanted = RunFilter(model_id=model_id, mode=mode, status=status, conversation_id=conversation_id)
         newest = run_order(Order(), self._dialect)
         # The rows are found in an index alone; only those that were asked for are read.
         found = sa.select(runs.c.id).where(*conditions(wanted, self._dialect)).order_by(*newest).limit(limit).subquery()

@@ -33,6 +33,7 @@ class RunFilter:
     status: RunStatus | None = None
     backend: Answerer | None = None
     flag: str | None = None
+    conversation_id: str | None = None
     experiment_id: str | None = None
     pair_id: str | None = None
     run_id: str | None = None
@@ -74,6 +75,7 @@ def conditions(wanted: RunFilter, dialect: str) -> list[sa.ColumnElement[bool]]:
         c.request_model: wanted.model_id,
         c.mode: wanted.mode,
         c.status: wanted.status,
+        c.conversation_id: wanted.conversation_id,
         c.experiment_id: wanted.experiment_id,
         c.pair_id: wanted.pair_id,
         c.run_id: wanted.run_id,

@@ -67,6 +67,7 @@ sa.Index("ix_runs_started_at", runs.c.started_at)
 sa.Index("ix_runs_pair_id", runs.c.pair_id)
 sa.Index("ix_runs_experiment_id", runs.c.experiment_id)
 sa.Index("ix_runs_comparison_id", runs.c.comparison_id)
+sa.Index("ix_runs_conversation_id", runs.c.conversation_id)
 
 LIGHT = (
     "started_at",

@@ -38,7 +38,7 @@ async def answer(
         for order, mode in enumerate(modes, start=1):
             labels = RunLabels(
                 mode=mode,
-                conversation_id=conversation.key,
+                conversation_id=conversation.id,
                 pair_id=pair_id,
                 order_in_pair=order if pair_id else None,
             )

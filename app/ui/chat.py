@@ -27,6 +27,7 @@ from app.ui.markup import Labels
 from app.ui.panel import Problem, Strip
 from app.ui.request_view import request_html
 from app.ui.settings_panel import SettingsPanel
+from metrics.run_log import RunLogError
 from providers.errors import ConfigurationError, InvalidValueError, ProviderError, UnknownModelError
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, lab
     """Places the tab where it is called, and wires it. Gives the event that asks, for others to follow it."""
     widgets, asking = place_chat(), _Asking(services, labels)
     form = [widgets.key, settings.shape, widgets.prompt, *settings.inputs]
+    keep: dict[str, Any] = {"fn": None, "inputs": [widgets.key], "js": "(key) => { window.playground.keep(key); }"}
     shown = [widgets.history, widgets.live, widgets.strip, widgets.problem, widgets.prompt, settings.mode]
     asked = gr.on(
         [widgets.send.click, widgets.prompt.submit, widgets.history.submit],
@@ -77,7 +79,7 @@ def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, lab
         **PRIVATE,
     )
     widgets.stop.click(asking.stop, [widgets.key], None, queue=False, **PRIVATE)
-    widgets.clear.click(asking.clear, [widgets.key], shown, queue=False, **PRIVATE)
+    widgets.clear.click(asking.clear, [widgets.key], [widgets.key, *shown], queue=False, **PRIVATE).then(**keep)
     gr.on(
         [
             widgets.view_request.expand,
@@ -92,9 +94,7 @@ def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, lab
         **PRIVATE,
     )
     restored = [widgets.key, *shown[:3]]
-    page.load(asking.restore, [widgets.key], restored, js=RESTORED_KEY, **PRIVATE).then(
-        None, [widgets.key], None, js="(key) => { window.playground.keep(key); }"
-    )
+    page.load(asking.restore, [widgets.key], restored, js=RESTORED_KEY, **PRIVATE).then(**keep)
     return asked
 
 
@@ -107,10 +107,19 @@ class _Asking:
 
     async def ask(self, event: gr.EventData, key: Any, *values: Any) -> AsyncGenerator[tuple[Any, ...]]:
         """One question from its check to the end of its last answer."""
-        conversation = self._services.conversations.open(key)
+        conversation = await asyncio.to_thread(self._opened, key)
         async with aclosing(self._views(conversation, data_of(event), values)) as views:
             async for view in views:
                 yield view.outputs()
+
+    def _opened(self, key: Any) -> Conversation:
+        """The conversation of this key, read back from the log where this process does not know it. Waits for that."""
+        conversation = self._services.conversations.open(key)
+        try:
+            conversation.recall()
+        except RunLogError as error:  # the page goes on without it
+            log.warning("A conversation could not be read back: %s", error)
+        return conversation
 
     async def _views(
         self, conversation: Conversation, data: Mapping[str, Any], values: tuple[Any, ...]
@@ -173,14 +182,15 @@ class _Asking:
         self._services.conversations.open(key).stop()
 
     def clear(self, key: Any) -> tuple[Any, ...]:
-        """Forgets the conversation."""
+        """Forgets the conversation. The page goes on with another key: the log still has what was said under this."""
         self._services.conversations.open(key).clear()
-        return View(history=markup.history((), self._labels), live=[], strip=panel.idle(), problem="").outputs()
+        empty = View(history=markup.history((), self._labels), live=[], strip=panel.idle(), problem="")
+        return (self._services.conversations.open(None).key, *empty.outputs())
 
     async def restore(self, key: Any) -> tuple[Any, ...]:
         """The conversation of a page that was opened again. An answer that its former self was reading is stopped,
         and shown as far as it came."""
-        conversation = self._services.conversations.open(key)
+        conversation = await asyncio.to_thread(self._opened, key)
         conversation.stop()
         for _ in range(20):
             if not conversation.busy:
@@ -196,7 +206,7 @@ class _Asking:
             shape, *widgets = values
             form = Form.read(widgets, shape=shape)
             asked = form if form.prompt.strip() else Form.read(widgets, prompt="(your prompt)", shape=shape)
-            request, _ = make_request(asked, self._services.conversations.open(key), self._services.runner.estimator)
+            request, _ = make_request(asked, self._opened(key), self._services.runner.estimator)
             call = backends.provider_for(form.model_id).prepare(request, stream=form.mode != "sync")
             return request_html(call, backends.status_of(form.model_id), also_complete=form.mode == "both")
         except (ProviderError, ValueError) as error:

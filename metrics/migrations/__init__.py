@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from metrics.database import RunLogError, patient
 
-HEAD = "0005"
+HEAD = "0006"
 LOCK_KEY = 7_203_611
 """An arbitrary number that stands for this upgrade among PostgreSQL's advisory locks."""
 

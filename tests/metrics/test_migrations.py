@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import sqlite3
 import subprocess
 import sys
@@ -134,6 +135,23 @@ def test_an_older_log_keeps_its_rows_and_learns_what_is_new(new_url: str, versio
         assert [row["bench.run_id"] for row in found.rows] == ["run-1"]
         assert log.add(record("after"))
         assert log.experiments() == []
+
+
+def test_keys_of_conversations_that_stood_in_rows_are_digests_now(new_url: str) -> None:
+    engine = open_engine(new_url)
+    with engine.execution_options(writes=True).begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(FOLDER))
+        command.upgrade(config, "0001")
+        insert_old_rows(connection, "0001")
+        connection.exec_driver_sql(
+            """UPDATE runs SET "gen_ai.conversation.id" = 'key' WHERE "bench.run_id" = 'run-1'"""
+        )
+    engine.dispose()
+    digest = hashlib.sha256(b"conversation key").hexdigest()[:32]
+    with RunLog(new_url) as log:
+        assert [found.conversation_id for found in log.of_experiment("e")] == [None, digest, None]
+        assert [found.run_id for found in log.recent(conversation_id=digest)] == ["run-1"]
 
 
 def test_rows_from_before_the_search_are_found_as_new_ones_are(new_url: str) -> None:

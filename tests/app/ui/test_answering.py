@@ -57,7 +57,7 @@ def test_a_streamed_turn_grows_and_ends(runner: Runner, run_log: RunLog) -> None
     assert [turn.open for turn in seen[-2:]] == [True, False]
     assert not conversation.busy
     [row] = run_log.recent()
-    assert row.conversation_id == conversation.key
+    assert row.conversation_id == conversation.id != conversation.key
     assert row.status == "completed"
 
 
