@@ -46,20 +46,25 @@ class Effect:
 
     @property
     def reading(self) -> Reading:
-        """What the interval allows to be said; the estimate alone allows nothing. A change that is sure and yet within
-        `PRACTICAL` makes no difference to anybody: that comes first."""
+        """What the interval allows to be said; the estimate alone allows nothing."""
         if self.low is None or self.high is None:
             return "too few"
-        ratios = (self.ratio_low, self.ratio_high)
-        if all(ratio is not None and 1 - PRACTICAL <= ratio <= 1 + PRACTICAL for ratio in ratios):
-            return "no practical difference"
         if self.low > 0:
             return "less"
-        return "more" if self.high < 0 else "no clear difference"
+        if self.high < 0:
+            return "more"
+        return "no practical difference" if self.is_trifle else "no clear difference"
+
+    @property
+    def is_trifle(self) -> bool:
+        """Whether all of the interval lies within `PRACTICAL` of no change: sure or not, it makes no difference to
+        anybody."""
+        ratios = (self.ratio_low, self.ratio_high)
+        return all(ratio is not None and 1 - PRACTICAL <= ratio <= 1 + PRACTICAL for ratio in ratios)
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in exports."""
-        return asdict(self) | {"reading": self.reading}
+        return asdict(self) | {"reading": self.reading, "is_trifle": self.is_trifle}
 
 
 def _duration_per_token(record: RunRecord) -> float | None:

@@ -10,6 +10,7 @@ from metrics.stats import MIN_FOR_INTERVAL
 
 MILLISECONDS_BELOW_S = 0.1
 MOST_DECIMALS = 6
+TRIFLE = ", no practical difference"
 
 # metric -> its name, and the words for less and for more of it
 _WORDS: dict[Metric, tuple[str, str, str]] = {
@@ -54,14 +55,14 @@ def labelled(label: str, said: str) -> str:
 
 
 def claim(effect: Effect, whose: str) -> str:
-    """What may be said, without the interval."""
+    """What may be said, without the interval. Of a small change that is sure both is said."""
     name, less, more = _WORDS[effect.metric]
     amount = amounts([abs(value) for value in _shown(effect)], effect.unit)[0]
     match effect.reading:
         case "less":
-            return f"{name} {amount} {less} {whose}".rstrip()
+            return f"{name} {amount} {less} {whose}".rstrip() + (TRIFLE if effect.is_trifle else "")
         case "more":
-            return f"{name} {amount} {more} {whose}".rstrip()
+            return f"{name} {amount} {more} {whose}".rstrip() + (TRIFLE if effect.is_trifle else "")
         case "too few":
             direction = less if effect.estimate >= 0 else more
             return f"{name}: not enough runs to tell (median {f'{amount} {direction} {whose}'.rstrip()})"

@@ -14,7 +14,7 @@ from typing import Any
 
 from metrics.effect import METRICS, PRACTICAL, Metric, exp
 from metrics.pairs import APART, asked, counted_runs, mixed
-from metrics.phrases import NAMES, amounts, labelled, percent, spread
+from metrics.phrases import NAMES, TRIFLE, amounts, labelled, percent, spread
 from metrics.record import Mode, RunRecord
 from metrics.stats import LEVEL, MIN_FOR_INTERVAL, Interval, hodges_lehmann_shift
 
@@ -110,10 +110,10 @@ def _words(metric: Metric, moved: Interval, day: str, counts: str) -> str:
         return f"{name}: not enough runs to tell ({middle}; an interval needs {MIN_FOR_INTERVAL} on either side)"
     low, high = math.expm1(moved.low), math.expm1(moved.high)
     practical = low >= -PRACTICAL and high <= PRACTICAL
-    if (low > 0 or high < 0) and not practical:
+    if low > 0 or high < 0:
         shown = [change, low, high] if low > 0 else [-change, -high, -low]
         word = more if low > 0 else less
-        said = f"{name} {amounts(shown, 'share')[0]} {word} than {day}"
+        said = f"{name} {amounts(shown, 'share')[0]} {word} than {day}{TRIFLE if practical else ''}"
     else:
         shown = [change, low, high]
         said = f"{name}: no {'practical' if practical else 'clear'} difference from {day.removeprefix('on ')}"

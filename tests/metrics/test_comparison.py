@@ -63,9 +63,9 @@ def test_streaming_can_be_later() -> None:
     assert verdict.sentence.startswith("First text 0.90 s later with streaming, 95 % interval 0.85 to 0.95 s, n = 20")
 
 
-def test_a_trifle_is_no_difference_however_sure_it_is() -> None:
+def test_a_trifle_is_told_as_one_however_sure_it_is() -> None:
     verdict = verdict_of(experiment([0.04, 0.02, 0.03, 0.03] * 5))
-    assert verdict.sentence.startswith("First text: no practical difference, 95 % interval")
+    assert verdict.sentence.startswith("First text 30 ms sooner with streaming, no practical difference, 95 % interval")
 
 
 def test_without_a_pair_it_says_why() -> None:

@@ -28,8 +28,8 @@ def effect(metric: Metric, times: list[tuple[float, float]], **given: Any) -> Ef
     [
         ([(4.0, 3.0)] * 8, "less"),
         ([(3.0, 4.0)] * 8, "more"),
-        ([(4.0, 3.99)] * 8, "no practical difference"),  # sure, and yet a trifle
-        ([(4.0, 4.016)] * 8, "no practical difference"),
+        ([(4.0, 3.99)] * 8, "less"),  # sure, though a trifle
+        ([(4.0, 4.016)] * 8, "more"),
         ([(4.0, 3.5), (4.0, 3.7)] * 8, "less"),
         ([(4.0, 4.2), (4.2, 4.0)] * 8, "no practical difference"),
         ([(4.0, 5.0), (5.0, 4.0)] * 8, "no clear difference"),
@@ -38,6 +38,12 @@ def effect(metric: Metric, times: list[tuple[float, float]], **given: Any) -> Ef
 )
 def test_the_interval_says_what_may_be_claimed(times: list[tuple[float, float]], reading: Reading) -> None:
     assert effect("duration", times).reading == reading
+
+
+def test_a_change_within_ten_per_cent_is_a_trifle() -> None:
+    assert effect("duration", [(4.0, 3.99)] * 8).is_trifle
+    assert not effect("duration", [(4.0, 3.5)] * 8).is_trifle
+    assert not effect("duration", [(4.0, 3.99)] * 7).is_trifle, "without an interval nothing is known"
 
 
 def test_seconds_are_first_minus_second_and_the_ratio_second_by_first() -> None:

@@ -41,9 +41,9 @@ def test_the_sentence_says_how_much_slower_and_since_when(factor: float, day: st
     assert re.search(said, shift.sentence), shift.sentence
 
 
-def test_a_trifle_is_no_difference_however_sure_it_is() -> None:
+def test_a_trifle_is_told_as_one_however_sure_it_is() -> None:
     said = against(session(), session(1.005), metric="duration").sentence
-    assert said.startswith("Total time: no practical difference from 12 Nov")
+    assert said.startswith("Total time 0.5 % slower than on 12 Nov at 07:00 UTC, no practical difference (95 %")
 
 
 def test_what_differs_besides_the_time_is_named() -> None:
