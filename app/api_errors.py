@@ -21,6 +21,7 @@ STATUSES: Mapping[str, int] = {
     "AccessDeniedError": 403,
     "UnknownModelError": 404,
     "ModelNotFoundError": 404,
+    "TextNotKept": 404,
     "Cancelled": 409,
     "ThrottledError": 429,
     "QuotaExceededError": 429,

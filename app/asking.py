@@ -21,8 +21,9 @@ from app.live import RunFailure, RunUpdate
 from app.records import RunLabels
 from app.run import Run
 from app.services import Services
-from app.sse import GRACE_S, KEPT_RUNS, Streams, closing, read_position, stored_events, stored_failure
+from app.sse import GRACE_S, KEPT_RUNS, Streams, closing, not_kept, read_position, stored_events, stored_failure
 from metrics.record import RunRecord
+from metrics.texts import texts_of
 from providers.errors import InvalidValueError
 from providers.retry import RetryPolicy
 from providers.types import GenerationRequest, InferenceConfig, Message
@@ -154,6 +155,8 @@ def _stored(record: RunRecord) -> Response:
     if record.status == "cancelled":
         return _stopped(record)
     failure = stored_failure(record)
+    if failure is None and texts_of(record) != "full":
+        failure = not_kept(record)
     if failure is not None:
         return error_response(failure)
     reason = record.finish_reasons[0] if record.finish_reasons else None

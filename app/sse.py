@@ -19,6 +19,7 @@ from sse_starlette import ServerSentEvent
 from app.live import RunFailure, RunUpdate
 from app.run import Run
 from metrics.record import RunRecord
+from metrics.texts import texts_of
 
 RETRY_MS = 250
 GRACE_S = 0.7
@@ -106,19 +107,26 @@ async def _events(run: Run, resets: int, sent: int) -> AsyncGenerator[ServerSent
 async def stored_events(record: RunRecord, resets: int, sent: int) -> AsyncGenerator[ServerSentEvent]:
     """What the log has of a run that is no longer kept, from piece number `sent` on, and its ending."""
     sizes = [chars for _, kind, chars in record.chunks or () if kind == "text"]
+    if texts_of(record) != "full" and (record.resends or sent < len(sizes)):
+        yield _unnamed(_failed(not_kept(record)), f"{record.run_id}:{resets}:{END}")
+        return
     if record.resends:  # the client may hold text of an answer that was begun again
         sent, resets = 0, resets + 1
         yield _named("reset", {}, f"{record.run_id}:{resets}:0")
-    rest = record.response[sum(sizes[:sent]) :]
-    if rest:
+    if sent < len(sizes):
+        rest = record.response[sum(sizes[:sent]) :]
         yield _unnamed({"text": rest}, f"{record.run_id}:{resets}:{len(sizes)}")
     failure = stored_failure(record)
     if failure is None:
         reason = record.finish_reasons[0] if record.finish_reasons else None
         data = {"done": True, **closing(record, reason)}
     else:
-        data = {"error": failure.sentence, "type": failure.type, "request_id": failure.request_id}
+        data = _failed(failure)
     yield _unnamed(data, f"{record.run_id}:{resets}:{END}")
+
+
+def _failed(failure: RunFailure) -> dict[str, Any]:
+    return {"error": failure.sentence, "type": failure.type, "request_id": failure.request_id}
 
 
 def stored_failure(record: RunRecord) -> RunFailure | None:
@@ -129,11 +137,19 @@ def stored_failure(record: RunRecord) -> RunFailure | None:
     return RunFailure(sentence=sentence, type=record.error_type or "Cancelled", request_id=record.request_id)
 
 
+def not_kept(record: RunRecord) -> RunFailure:
+    """What is said in place of an answer whose text the log was told not to keep."""
+    sentence = (
+        "The text of this answer was not kept (--log-text), so that it cannot be sent again. Its figures are in "
+        f"/api/runs/{record.run_id}."
+    )
+    return RunFailure(sentence=sentence, type="TextNotKept", request_id=record.request_id)
+
+
 def ending(update: RunUpdate) -> dict[str, Any]:
     """The last event of a run."""
     if update.failure is not None:
-        failure = update.failure
-        return {"error": failure.sentence, "type": failure.type, "request_id": failure.request_id}
+        return _failed(update.failure)
     if update.state == "stopped":
         return {"error": "The answer was stopped.", "type": "Cancelled", "request_id": None}
     assert update.record is not None  # every run that ended has its record

@@ -19,7 +19,9 @@ from app.api import build_api
 from app.services import make_services
 from metrics.run_log import RunLog
 from providers.connect import Backends
+from providers.local.launch import LocalEndpoint
 from tests.app.conftest import served
+from tests.patience import until
 from tests.wire import WireServer, document, failure, hang_up, silence, stop_frames, stream, text_frames
 
 SWIFT = "simulated.swift"
@@ -194,6 +196,25 @@ def test_a_client_that_comes_back_late_gets_what_is_stored(here: str, run_log: R
     assert "".join(texts) == row.response
     assert events[-1][1]["type"] == "Cancelled"
     assert run_log.count() == 1
+
+
+def test_a_client_that_comes_back_late_is_told_that_the_text_was_not_kept(
+    tmp_path: Path, endpoint: LocalEndpoint
+) -> None:
+    asked: dict[str, str | int] = {"prompt": "Hi", "model_id": "simulated.steady", "max_tokens": 400}
+    with RunLog(f"sqlite:///{tmp_path / 'none.db'}", texts="off") as log:
+        services = make_services(Backends("local", local_url=endpoint.url), log)
+        with served(build_api(services)) as url:
+            _, event_id = cut_off(url, asked, 5)
+            until(lambda: log.count(status="cancelled") == 1)
+            run_id = event_id.partition(":")[0]
+        with served(build_api(services)) as url:  # it has forgotten the run itself
+            [(name, data)] = events_of(go_on(url, asked, event_id).text)
+            assert (name, data["type"]) == ("message", "TextNotKept")
+            assert run_id in data["error"]
+            *_, (_, last) = events_of(go_on(url, asked, f"{run_id}:0:9999").text)
+            assert last["type"] == "Cancelled", "who has all the text is told how it ended"
+        services.runner.close()
 
 
 def test_a_client_that_has_the_ending_is_told_to_stay_away(here: str) -> None:
