@@ -39,16 +39,14 @@ def recalled(rows: Sequence[RunRecord]) -> tuple[Turn, ...]:
 
 
 def _before(row: RunRecord, rows: Sequence[RunRecord]) -> RunRecord | None:
-    """The row of the turn that `row`'s model was told last. What the two were told before agrees, too, as far as the
-    later one still fitted into its model's context."""
+    """The row of the turn that `row`'s model was told last: of those with its words the one that was told the same
+    before. Where the beginning no longer fitted into the later one's context there is only the rest to go by."""
     *told, question, answer = row.conversation
-
-    def fits(other: RunRecord) -> bool:
-        said = (other.prompt, other.response) == (question["text"], answer["text"])
-        told_then = other.conversation[len(other.conversation) - len(told) :] if told else ()
-        return said and other.started_at < row.started_at and list(told_then) == told
-
-    return next(filter(fits, rows), None)
+    words = (question["text"], answer["text"])
+    alike = [other for other in rows if other.started_at < row.started_at and (other.prompt, other.response) == words]
+    exact = (other for other in alike if list(other.conversation) == told)
+    longer = (other for other in alike if told == list(other.conversation)[len(other.conversation) - len(told) :])
+    return next(exact, None) or next(longer, None)
 
 
 def _turn(row: RunRecord, rows: Sequence[RunRecord], notices: tuple[str, ...]) -> Turn:

@@ -59,14 +59,20 @@ def test_the_same_words_twice_are_two_turns() -> None:
 
 
 def test_of_equal_words_the_turn_that_stood_is_found() -> None:
-    """The second turn was asked in two pasts; only one of them stands."""
-    rows = row(1, *ONE), row(2, *TWO, (ONE,)), row(3, "uno", "1"), row(4, *TWO, (("uno", "1"),))
-    last = row(5, "three", "3", (("uno", "1"), TWO))
-    assert shown(*rows, last) == [("uno", "1"), TWO, ("three", "3")]
+    """The same was said once more, and that question then changed."""
+    assert shown(row(1, *ONE), row(2, *ONE, (ONE,)), row(3, *TWO, (ONE,))) == [ONE, TWO]
 
 
 def test_turns_that_no_longer_fitted_into_the_context_stand_all_the_same() -> None:
-    assert shown(row(1, *ONE), row(2, *TWO, (ONE,)), row(3, "three", "3", (TWO,))) == [ONE, TWO, ("three", "3")]
+    three = ("three", "3")
+    assert shown(row(1, *ONE), row(2, *TWO, (ONE,)), row(3, *three, (TWO,))) == [ONE, TWO, three]
+    four = row(5, "four", "4", (TWO, three))
+    elsewhere = row(4, *three, (("one", "1"), ("zwei", "2")))
+    assert shown(row(1, *ONE), row(2, *TWO, (ONE,)), row(3, *three, (ONE, TWO)), elsewhere, four)[:3] == [
+        ONE,
+        TWO,
+        three,
+    ]
 
 
 def test_a_turn_that_the_log_has_lost_is_said() -> None:

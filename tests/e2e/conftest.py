@@ -71,10 +71,12 @@ class Playground:
     url: str = ""
 
     def start(self) -> None:
-        """Starts it on a free port and reads its address from what it prints."""
+        """Starts it, on a free port the first time and on the same one again, and reads its address from what it
+        prints."""
+        port = self.url.rsplit(":", 1)[-1] or "0"
         plain = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PLAYGROUND_"))}
         self.process = subprocess.Popen(
-            [sys.executable, "playground.py", "serve", "--port", "0", "--log-url", f"sqlite:///{self.log}"],
+            [sys.executable, "playground.py", "serve", "--port", port, "--log-url", f"sqlite:///{self.log}"],
             cwd=ROOT,
             env={**plain, **self.environment, "AWS_EC2_METADATA_DISABLED": "true"},
             stdout=subprocess.PIPE,

@@ -1,0 +1,57 @@
+"""A page that outlives its server: reloaded after a restart it shows what was said, and the model is told it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from app.recall import READ_BACK
+from tests.e2e.conftest import Playground, key_of, playground
+
+RESTART = ("ERR_", "Failed to", "errored out", "Connection", "AbortError", "404", "502")
+"""What a browser says of a server that is not there."""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Playground]:
+    with playground(tmp_path / "runs.db") as running:
+        yield running
+
+
+def test_a_page_finds_its_conversation_after_a_restart_and_not_after_clear(visitors: Any, own: Playground) -> None:
+    chat = visitors(own.url, forgiven=RESTART)
+    chat.type_model("simulated.swift")
+    chat.short()
+    chat.ask("First question")
+    chat.ask("Second question")
+    chat.taken(chat.page.locator("[data-act=again]").click)
+    chat.finish()
+    said = chat.answers.all_inner_texts()
+    assert key_of(chat.page) not in str([row.to_row() for row in own.rows()])
+
+    own.stop(kill=True)
+    own.start()
+    chat.page.reload()
+    chat.ready()
+    expect(chat.questions).to_have_text(["First question", "Second question"])
+    assert chat.answers.all_inner_texts() == said
+    expect(chat.page.locator("#chat-history .notice").first).to_have_text(READ_BACK)
+    chat.type_model("simulated.swift")
+    chat.short()
+    chat.ask("Third question")
+    expect(chat.questions).to_have_count(3)
+    assert [turn["text"] for turn in own.rows()[0].conversation[::2]] == ["First question", "Second question"]
+
+    before = key_of(chat.page)
+    chat.page.locator("#chat-clear").click()
+    expect(chat.questions).to_have_count(0)
+    chat.page.wait_for_function("(before) => window.playground.key() !== before", arg=before)
+    own.stop()
+    own.start()
+    chat.page.reload()
+    chat.ready()
+    expect(chat.questions).to_have_count(0)
