@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -252,4 +253,24 @@ def test_a_run_under_way_is_not_forgotten_for_newer_ones(
         told.set()
         assert first.result(10).json() == second.result(10).json()
     services.runner.close()
+    assert len(wire.asked) == 2
+
+
+@pytest.mark.parametrize("path", ["/api/generate", STREAM])
+@pytest.mark.parametrize("texts", ["off", "hash"])
+def test_an_answer_that_was_not_kept_is_not_made_up(
+    tmp_path: Path, wire: WireServer, texts: Literal["off", "hash"], path: str
+) -> None:
+    wire.reply_with(document(ANSWER) if path != STREAM else stream([*text_frames("Hel", "lo"), *stop_frames()]))
+    asked = CONVERSED if path == STREAM else NATIVE
+    with RunLog(f"sqlite:///{tmp_path / 'quiet.db'}", texts=texts) as quiet:
+        services = make_services(Backends("auto", endpoint_url=wire.url), quiet)
+        with served(build_api(services, kept_runs=1)) as url:
+            first, _, second = (ask(url, asked, path, key=key) for key in ("k", "other", "k"))
+        services.runner.close()
+    assert first.status_code == 200
+    told = events_of(second.text)[-1][1] if path == STREAM else second.json()
+    assert second.status_code == (200 if path == STREAM else 404)
+    assert told["type"] == "TextNotKept"
+    assert "sha256" not in second.text
     assert len(wire.asked) == 2
