@@ -158,7 +158,7 @@ def _row(pair: Pair | VoidedPair, labels: Labels, *, models: bool) -> str:
     first = min((each for each in (complete, streamed) if each), key=lambda each: each.order_in_pair or 0)
     cells = [pair.pair_id.rpartition("-")[2].lstrip("0"), *([labels(one.request_model)] if models else [])]
     numbers = (whole_s, first_s, streamed.duration_s if streamed else None, sooner_s)
-    prompt = without_nonce(one.prompt)
+    prompt = without_nonce(one.prompt) or present.DASH
     return (
         f'<tr data-void="{str(bool(reason)).lower()}">'
         + "".join(f'<td class="label" title="{escape(cell)}">{escape(cell)}</td>' for cell in cells)

@@ -58,7 +58,9 @@ def _marks(record: RunRecord) -> list[str]:
 def _figures(record: RunRecord) -> list[tuple[str, str]]:
     estimated = record.tokens_source != "usage"
     tokens = record.tokens_estimated if record.output_tokens is None else record.output_tokens
+    queued = [("In line", present.seconds(record.queued_s))] if (record.queued_s or 0.0) >= present.IN_LINE_S else []
     return [
+        *queued,
         ("First text", present.seconds(record.time_to_first_visible_s)),
         ("Total", present.seconds(record.duration_s)),
         ("Flow", present.rate(record.decode_tokens_per_s, estimated=estimated)),

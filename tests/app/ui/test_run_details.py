@@ -51,3 +51,9 @@ def test_a_text_that_was_not_kept_is_told_in_words(texts: Texts) -> None:
     assert "reader" not in drawn
     assert drawn.count("sha256:") == (2 if texts == "hash" else 0)
     assert why_not(run).endswith("There is nothing to replay.")
+
+
+def test_the_wait_in_line_has_a_figure_of_its_own() -> None:
+    assert "<dt>In line</dt><dd>1.50 s</dd>" in details(a_record(queued_s=1.5))
+    assert "In line" not in details(a_record(queued_s=0.0001))
+    assert "In line" not in details(a_record(queued_s=None))
