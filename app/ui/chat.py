@@ -7,7 +7,9 @@ that does not change meanwhile. The conversation itself never travels: the page 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import uuid
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -53,12 +55,11 @@ class View:
     live: list[str] | None = None
     strip: str | None = None
     problem: str | None = None
-    prompt: str | None = None
-    mode: str | None = None
+    accepted: str | None = None
 
     def outputs(self) -> tuple[Any, ...]:
         """In the order of the event's outputs."""
-        values = (self.history, self.live, self.strip, self.problem, self.prompt, self.mode)
+        values = (self.history, self.live, self.strip, self.problem, self.accepted)
         return tuple(KEEP if value is None else value for value in values)
 
 
@@ -67,7 +68,7 @@ def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, lab
     widgets, asking = place_chat(), _Asking(services, labels)
     form = [widgets.key, settings.shape, widgets.prompt, *settings.inputs]
     keep: dict[str, Any] = {"fn": None, "inputs": [widgets.key], "js": "(key) => { window.playground.keep(key); }"}
-    shown = [widgets.history, widgets.live, widgets.strip, widgets.problem, widgets.prompt, settings.mode]
+    shown = [widgets.history, widgets.live, widgets.strip, widgets.problem, widgets.accepted]
     asked = gr.on(
         [widgets.send.click, widgets.prompt.submit, widgets.history.submit],
         asking.ask,
@@ -77,6 +78,10 @@ def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, lab
         concurrency_id="turn",
         concurrency_limit=MAX_EVENTS,
         **PRIVATE,
+    )
+    typed = [widgets.prompt, settings.mode]
+    widgets.accepted.change(
+        None, [widgets.accepted, *typed], typed, js="(...told) => window.playground.accepted(...told)"
     )
     widgets.stop.click(asking.stop, [widgets.key], None, queue=False, **PRIVATE)
     widgets.clear.click(asking.clear, [widgets.key], [widgets.key, *shown], queue=False, **PRIVATE).then(**keep)
@@ -144,23 +149,17 @@ class _Asking:
         form = _form(conversation, data, values, replacing)
         request, notices = make_request(form, conversation, self._services.runner.estimator, replacing=replacing)
         turn = conversation.begin(form.prompt, form.mode, replacing=replacing, notices=notices)
+        typed = "prompt" not in data and replacing is None
+        accepted = json.dumps({"id": uuid.uuid4().hex, "clear": typed, "mode": data.get("mode")})
         answers, strip = markup.LiveAnswer(self._labels), Strip()
         history: str | None = None
         async with aclosing(answer(self._services.runner, conversation, turn, request)) as turns:
             async for seen in turns:
                 if not seen.open:
                     break
-                first = history is None
                 history = history or markup.history(conversation.turns(), self._labels)
-                cleared = "" if first and "prompt" not in data and replacing is None else None
-                yield View(
-                    history=history,
-                    live=answers.draw(seen),
-                    strip=strip.draw(seen),
-                    problem="",
-                    prompt=cleared,
-                    mode=data.get("mode") if first else None,
-                )
+                live, drawn = answers.draw(seen), strip.draw(seen)
+                yield View(history=history, live=live, strip=drawn, problem="", accepted=accepted)
         yield self._whole(conversation, strip)
 
     def _whole(self, conversation: Conversation, strip: Strip | None = None) -> View:

@@ -15,13 +15,16 @@ _ACTIONS = "window.playground.actions(element, (data) => trigger('submit', data)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatWidgets:
-    """What events read and write. `key` is the conversation's; `history` also asks, when a button in it is pressed."""
+    """What events read and write. `key` is the conversation's; `history` also asks, when a button in it is pressed.
+    `accepted` says that a question was taken: the page then empties the prompt. It would cost more to give the prompt
+    itself with every update, because Gradio makes a widget anew that an update leaves as it is."""
 
     key: gr.Textbox
     history: gr.HTML
     live: gr.HTML
     strip: gr.HTML
     problem: gr.HTML
+    accepted: gr.Textbox
     prompt: gr.Textbox
     send: gr.Button
     stop: gr.Button
@@ -33,6 +36,7 @@ class ChatWidgets:
 def place_chat() -> ChatWidgets:
     """Places them where it is called."""
     key = gr.Textbox(visible="hidden", elem_id="conversation-key", label="Conversation key")
+    accepted = gr.Textbox(visible="hidden", elem_id="chat-accepted", label="Accepted question")
     with gr.Column(elem_id="chat-output", min_width=0):
         history = _drawn("chat-history", markup.empty_page(), _ACTIONS)
         # A list of pieces, so that only those travel that changed; `join` puts them in as they are, without a template.
@@ -61,6 +65,7 @@ def place_chat() -> ChatWidgets:
         live=live,
         strip=strip,
         problem=problem,
+        accepted=accepted,
         prompt=prompt,
         send=send,
         stop=stop,

@@ -175,6 +175,12 @@ window.playground = (() => {
     box.value = text;
     box.dispatchEvent(new Event("input", { bubbles: true }));
   };
+  // A question was taken: what was typed goes, unless it came from a button, which may also have chosen the mode.
+  const accepted = (told, prompt, mode) => {
+    if (!told) return [prompt, mode];
+    const taken = JSON.parse(told);
+    return [taken.clear ? "" : prompt, taken.mode ?? mode];
+  };
   const refill = () => {
     // The service refused the question before a word came: it is put back, unless something new was typed.
     if (strip()?.dataset.refill !== "true" || input()?.value) return;
@@ -384,5 +390,5 @@ window.playground = (() => {
   }, { passive: true });
   window.matchMedia("(max-width: 860px)").addEventListener("change", (query) => showSettings(!query.matches));
 
-  return { alone, key, keep, choose, chosen, painted, actions, tab, download };
+  return { accepted, alone, key, keep, choose, chosen, painted, actions, tab, download };
 })();
