@@ -64,7 +64,7 @@ class Runner:
         self._policy = policy or RetryPolicy(resume=True, restart=True)
         self._observe = observe
         self._journal = journal
-        self._max_runs = max_runs
+        self.max_runs = max_runs
         self._lock = threading.Lock()
         self._called: set[tuple[str, str | None]] = set()
         self._under_way: dict[str, Run] = {}
@@ -95,10 +95,10 @@ class Runner:
         Raises `ValueError` for what the model would refuse, `ConfigurationError` where its backend is not set up, and
         `BusyError` where too many runs are under way; an experiment has its place, because it makes one at a time.
         """
-        if labels.experiment_id is None and len(self.under_way()) >= self._max_runs:
+        if labels.experiment_id is None and len(self.under_way()) >= self.max_runs:
             raise BusyError(
-                f"This playground is busy: {self._max_runs} answers are under way, as many as it allows. Try again in "
-                "a few seconds.",
+                f"This playground is busy: as many answers as it allows are under way ({self.max_runs}). Try again "
+                "in a few seconds.",
                 retry_after_s=5,
             )
         providers = providers or self._providers

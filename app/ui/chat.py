@@ -24,7 +24,7 @@ from app.ui.answering import answer
 from app.ui.asking import MODES, Form, make_request
 from app.ui.chat_widgets import place_chat
 from app.ui.escaping import escape
-from app.ui.events import MAX_EVENTS, data_of, whole_number
+from app.ui.events import data_of, most_events, whole_number
 from app.ui.markup import Labels
 from app.ui.panel import Problem, Strip
 from app.ui.request_view import request_html
@@ -76,7 +76,7 @@ def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, lab
         shown,
         trigger_mode="once",
         concurrency_id="turn",
-        concurrency_limit=MAX_EVENTS,
+        concurrency_limit=most_events(services.runner),
         **PRIVATE,
     )
     typed = [widgets.prompt, settings.mode]

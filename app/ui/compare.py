@@ -24,7 +24,7 @@ from app.ui.chat import KEEP, PRIVATE, problem_of
 from app.ui.compare_outputs import ARRANGED, Outputs, heads, refused
 from app.ui.compare_report import report_outputs
 from app.ui.compare_widgets import IN_TURN, CompareWidgets, first_models, place_compare
-from app.ui.events import MAX_EVENTS, data_of, whole_number
+from app.ui.events import data_of, most_events, whole_number
 from app.ui.markup import Labels
 from app.ui.panel import Problem
 from app.ui.settings_panel import choices, max_tokens_info, temperature_of
@@ -55,7 +55,7 @@ def build_compare(services: Services, tab: gr.Tab, labels: Labels) -> Any:
         js=WITH_KEY,
         trigger_mode="once",
         concurrency_id="turn",
-        concurrency_limit=MAX_EVENTS,
+        concurrency_limit=most_events(services.runner),
         **PRIVATE,
     )
     quick: dict[str, Any] = {"queue": False, **PRIVATE}

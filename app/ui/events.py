@@ -7,8 +7,15 @@ from typing import Any
 
 import gradio as gr
 
-MAX_EVENTS = 128
-"""Events under way at once; as many answers as there may be. Gradio's own limits are 40, and 1 for each handler."""
+from app.runner import Runner
+
+SPARE_EVENTS = 64
+
+
+def most_events(runner: Runner) -> int:
+    """Events under way at once: more than answers may be, so that the next one is told at once that the playground is
+    busy, in place of waiting in Gradio's queue without a word. Gradio's own limits are 40, and 1 for each handler."""
+    return runner.max_runs + SPARE_EVENTS
 
 
 def data_of(event: gr.EventData) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from app.ui import present
 from app.ui.chat import build_chat
 from app.ui.compare import build_compare
 from app.ui.escaping import escape
-from app.ui.events import MAX_EVENTS
+from app.ui.events import most_events
 from app.ui.latency import build_latency
 from app.ui.markup import Labels
 from app.ui.runs import build_runs
@@ -54,7 +54,7 @@ def build_page(services: Services) -> gr.Blocks:
         tabs = {"chat": chat_tab, "compare": compare_tab, "latency": latency_tab, "runs": runs_tab}
         for name, tab in tabs.items():
             tab.select(None, None, None, js=f"() => {{ window.playground.tab('{name}'); }}")
-    page.max_threads = MAX_EVENTS
+    page.max_threads = most_events(services.runner)
     page.queue(default_concurrency_limit=16, max_size=200, status_update_rate=QUEUE_NEWS_EVERY_S)
     return page
 

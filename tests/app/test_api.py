@@ -507,6 +507,6 @@ def test_past_the_limit_the_next_is_told_at_once(run_log: RunLog, wire: WireServ
         assert time.monotonic() - began < 1
         assert busy.status_code == 503
         assert busy.headers["retry-after"] == "5"
-        assert "2 answers are under way" in busy.json()["error"]
+        assert "are under way (2)" in busy.json()["error"]
     services.runner.close()
     assert len(run_log.recent()) == 2

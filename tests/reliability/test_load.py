@@ -11,7 +11,7 @@ import httpx
 from tests.page_client import Page
 from tests.patience import until
 from tests.reliability.conftest import TALKER, server
-from tests.wire import Connection, WireServer
+from tests.wire import Connection, WireServer, silence
 
 PAGES = 66
 """More than Gradio lets through by itself, which is 40."""
@@ -43,6 +43,25 @@ def test_no_page_waits_for_the_answers_of_others(wire: WireServer, tmp_path: Pat
 
     with server(tmp_path, "--endpoint-url", wire.url) as running:
         asyncio.run(ask_everywhere(running.url))
+
+
+def test_past_the_limit_a_page_is_told_at_once(wire: WireServer, tmp_path: Path) -> None:
+    before = len(wire.asked)
+    wire.reply_with(silence)
+
+    async def ask_twice(url: str) -> str:
+        async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+            config = (await client.get(url + "/config")).json()
+            first, second = Page(client, url, config), Page(client, url, config)
+            answer = asyncio.create_task(_begun(first))
+            await asyncio.to_thread(until, lambda: len(wire.asked) > before)
+            said = [line async for _, line in second.ask(chat_prompt="Hi", model=TALKER, family="converse")]
+            answer.cancel()
+            await asyncio.gather(answer, return_exceptions=True)
+            return "".join(said)
+
+    with server(tmp_path, "--endpoint-url", wire.url, "--max-runs", "1") as running:
+        assert "as many answers as it allows are under way (1)" in asyncio.run(ask_twice(running.url))
 
 
 async def _begun(page: Page) -> None:
