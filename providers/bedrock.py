@@ -169,11 +169,7 @@ class BedrockProvider:
                 partial=seen.completion(),
                 code="missing_terminal",
             )
-        if head.quote():
-            raise _not_bedrock("The endpoint did not answer in Bedrock's format.", head, "bad_frame")
-        raise errors.ConnectionFailedError(
-            f"{model_id} closed the stream before it said anything. Try again.", code="empty_stream"
-        )
+        raise _said_nothing(model_id, head)
 
     def _open(self, exchange: _Exchange) -> Generator[StreamEvent]:
         call = exchange.call
@@ -264,6 +260,15 @@ class _Chunks:
             if METRICS_KEY in chunk:
                 self.metrics = chunk[METRICS_KEY]
             yield chunk
+
+
+def _said_nothing(model_id: str, head: AnswerHead) -> errors.ProviderError:
+    """For a stream that ended without a piece. A few words that are no frame leave botocore waiting for the rest."""
+    if head.quote():
+        return _not_bedrock("The endpoint did not answer in Bedrock's format.", head, "bad_frame")
+    return errors.ConnectionFailedError(
+        f"{model_id} closed the stream before it said anything. Try again.", code="empty_stream"
+    )
 
 
 def _not_bedrock(sentence: str, head: AnswerHead, code: str | None) -> errors.DecodeError:
