@@ -18,18 +18,15 @@ from typing import Protocol
 
 from app.listeners import Listeners
 from app.live import NS_PER_S, LiveFigures, RunFailure, RunUpdate, State, concluded
+from app.received import Received
 from app.records import Ending, Origin, RunLabels
 from metrics.record import RunRecord, RunStatus
-from metrics.timing import Kind
 from providers.base import Provider
 from providers.cancellation import Cancellation
 from providers.errors import ProviderError, StreamInterruptedError
 from providers.types import (
-    Accumulator,
     Completion,
-    MessageStart,
     PreparedCall,
-    ReasoningDelta,
     Resumed,
     RetryScheduled,
     StreamEvent,
@@ -55,11 +52,7 @@ class Keeper(Protocol):
 
 
 class Run:
-    """Watch it with `snapshot`, by iterating, or with `updates` from a coroutine.
-
-    `pieces` holds the text as it came, one string a delta; it only grows, except that an answer that is started over
-    empties it and raises `resets`.
-    """
+    """Watch it with `snapshot`, by iterating, or with `updates` from a coroutine."""
 
     def __init__(
         self,
@@ -76,8 +69,6 @@ class Run:
         self._notices = call.notices
         self.labels = labels
         self.origin = origin
-        self.pieces: list[str] = []
-        self.resets = 0
         self._keeper = keeper
         self._provider = provider
         self._live = live
@@ -86,14 +77,7 @@ class Run:
         self._cut_by: ProviderError | None = None
         self._lock = threading.Lock()
         self._listeners = Listeners()
-        self._seen = Accumulator()
-        self._chunks: list[tuple[int, Kind, int]] = []
-        self._reasoning: list[str] = []
-        self._first_text_ns: int | None = None
-        self._start: MessageStart | None = None
-        self._retry: RetryScheduled | None = None
-        self._resends = 0
-        self._resumed = False
+        self._received = Received()
         self._last: RunUpdate | None = None
         self._gate: threading.Barrier | None = None
         self._begin_clock()
@@ -133,7 +117,8 @@ class Run:
         """What came after piece number `sent` of the answer that follows `resets` beginnings: how many beginnings
         there are by now, and the pieces. After a new beginning those are all of its own."""
         with self._lock:
-            return self.resets, self.pieces[sent if resets == self.resets else 0 :]
+            received = self._received
+            return received.resets, received.pieces[sent if resets == received.resets else 0 :]
 
     def __iter__(self) -> Iterator[RunUpdate]:
         """Updates until the run has ended, the last one included; at most 20 a second."""
@@ -169,10 +154,11 @@ class Run:
         return self._listeners.listening(wake, each_piece=each_piece)
 
     def _picture(self) -> RunUpdate:
-        now_ns = self._keeper.now_ns()
-        text = "".join(self.pieces)
-        silence_s = (now_ns - self._chunks[-1][0]) / NS_PER_S if self._chunks else None
+        now_ns, received = self._keeper.now_ns(), self._received
+        text = "".join(received.pieces)
+        silence_s = (now_ns - received.chunks[-1][0]) / NS_PER_S if received.chunks else None
         figures = self._live.read(text, now_ns) if self.labels.mode == "stream" and text else None
+        waits = received.start is None and received.retry is None
         return RunUpdate(
             run_id=self.id,
             model_id=self.request.model_id,
@@ -181,46 +167,44 @@ class Run:
             state=self._state(silence_s),
             elapsed_s=(now_ns - self._began_ns) / NS_PER_S,
             text=text,
-            reasoning="".join(self._reasoning),
-            ahead=self._provider.ahead(self._canceller) if self._start is None and self._retry is None else None,
-            queued_s=self._queued_s,
+            reasoning="".join(received.reasoning),
+            ahead=self._provider.ahead(self._canceller) if waits else None,
+            queued_s=received.queued_s,
             first_text_s=self._first_text_s(),
             silence_s=silence_s,
             tokens=figures.tokens if figures else None,
             rate=figures.rate if figures else None,
             progress=figures.progress if figures else None,
-            retry=self._retry,
-            resends=self._resends,
+            retry=received.retry,
+            resends=received.resends,
             attempts=self._attempts,
-            resets=self.resets,
-            resumed=self._resumed,
+            resets=received.resets,
+            resumed=received.resumed,
             notices=self._notices,
         )
 
     def _state(self, silence_s: float | None) -> State:
-        if self._retry is not None:
+        if self._received.retry is not None:
             return "retrying"
         if silence_s is None or self.labels.mode == "sync":
             return "waiting"
         if silence_s > self._live.stalled_after_s:
             return "stalled"
-        return "streaming" if self.pieces else "thinking"
+        return "streaming" if self._received.pieces else "thinking"
 
     def _first_text_s(self) -> float | None:
         """Streams only: a complete answer has no first text apart from the whole."""
-        if self._first_text_ns is None or self.labels.mode == "sync":
+        first_ns = self._received.first_text_ns
+        if first_ns is None or self.labels.mode == "sync":
             return None
-        return (self._first_text_ns - self.sent_at_ns) / NS_PER_S - (self._queued_s or 0.0)
+        return (first_ns - self.sent_at_ns) / NS_PER_S - (self._received.queued_s or 0.0)
 
     @property
     def sent_at_ns(self) -> int:
         """On the keeper's clock, right before the call. A run that was tried again counts from its beginning: that is
         how long it took."""
-        return self._start.sent_at_ns if self._start and not self._resends else self._began_ns
-
-    @property
-    def _queued_s(self) -> float | None:
-        return self._start.queued_s if self._start else None
+        received = self._received
+        return received.start.sent_at_ns if received.start and not received.resends else self._began_ns
 
     # --- the thread ---------------------------------------------------------------------------------------------------
 
@@ -249,66 +233,42 @@ class Run:
 
     def _drain(self) -> None:
         call = self._provider.stream if self.labels.mode == "stream" else self._provider.invoke
-        now_ns, pieces, chunks, observe = self._keeper.now_ns, self.pieces, self._chunks, self._live.observe
+        received, now_ns, observe = self._received, self._keeper.now_ns, self._live.observe
+        pieces, chunks = received.pieces, received.chunks
         with contextlib.closing(call(self.request, self._canceller)) as events:
             for event in events:
                 at_ns = now_ns()
-                kind = type(event)
-                if kind is TextDelta:
-                    text = event.text  # type: ignore[union-attr]  # `kind` tells; match costs twice as much here
-                    pieces.append(text)
-                    chunks.append((at_ns, "text", len(text)))
-                    observe(len(text), at_ns)
-                    if self._first_text_ns is None:
-                        self._first_text_ns = at_ns
-                        self._retry = None
-                        self._listeners.wake()
-                    elif self._listeners:
-                        self._listeners.wake(piece=True)
-                else:
+                if type(event) is not TextDelta:  # match costs twice as much here
                     self._note(event, at_ns)
+                    continue
+                text = event.text
+                pieces.append(text)
+                chunks.append((at_ns, "text", len(text)))
+                observe(len(text), at_ns)
+                if received.first_text_ns is None:
+                    received.first_text_ns = at_ns
+                    received.retry = None
+                    self._listeners.wake()
+                elif self._listeners:
+                    self._listeners.wake(piece=True)
 
     def _note(self, event: StreamEvent, at_ns: int) -> None:
         """Everything but text."""
-        match event:
-            case ReasoningDelta(text):
-                self._reasoning.append(text)
-                self._chunks.append((at_ns, "reasoning", len(text)))
-                self._retry = None
-            case RetryScheduled(attempt=attempt):
-                self._retry = event
-                self._resends = attempt - 1
-                self._listeners.wake()
-            case Resumed(attempt=attempt, reset=reset):
-                self._retry = None
-                self._resends = attempt - 1
-                if reset:
-                    self._begin_again()
-                else:
-                    self._resumed = True
-                self._listeners.wake()
-            case MessageStart():
-                self._start = event
-                self._retry = None
-        self._seen.add(event)
-
-    def _begin_again(self) -> None:
-        """The answer so far is void, and so are its stamps: what is kept must replay the answer that counts."""
-        with self._lock:
-            self.resets += 1
-            self.pieces.clear()
-            self._reasoning.clear()
-            self._chunks.clear()
-            self._first_text_ns = None
-            self._live.restart()
+        if isinstance(event, Resumed) and event.reset:
+            with self._lock:
+                self._received.begin_again()
+                self._live.restart()
+        self._received.note(event, at_ns)
+        if isinstance(event, RetryScheduled | Resumed):
+            self._listeners.wake()
 
     def so_far(self, error: ProviderError) -> Ending:
         """The ending that the run would have if `error` cut it off now."""
         with self._lock:
-            return self._ending("interrupted", self._completion(), self._keeper.now_ns(), error)
+            return self._ending("interrupted", self._received.completion(), self._keeper.now_ns(), error)
 
     def _finish(self, error: BaseException | None, ended_at_ns: int) -> RunUpdate:
-        completion = self._completion()
+        completion = self._received.completion()
         status = self._status(error, completion)
         cause = self._cut_by if status == "interrupted" and error is None else error
         ending = self._ending(status, completion, ended_at_ns, cause)
@@ -317,26 +277,22 @@ class Run:
             elapsed_s = (ending.ended_at_ns - self._began_ns) / NS_PER_S
             return concluded(self._picture(), ending, record, not_saved, elapsed_s=elapsed_s)
 
-    def _completion(self) -> Completion:
-        return dataclasses.replace(
-            self._seen.completion(), text="".join(self.pieces), reasoning="".join(self._reasoning)
-        )
-
     def _ending(
         self, status: RunStatus, completion: Completion, ended_at_ns: int, error: BaseException | None
     ) -> Ending:
+        received = self._received
         return Ending(
             status=status,
             completion=completion,
-            chunks=tuple(self._chunks),
+            chunks=tuple(received.chunks),
             started_at=self._started_at,
             sent_at_ns=self.sent_at_ns,
-            queued_s=self._queued_s,
-            headers_at_ns=self._start.headers_at_ns if self._start else None,
+            queued_s=received.queued_s,
+            headers_at_ns=received.start.headers_at_ns if received.start else None,
             ended_at_ns=ended_at_ns,
             error=error,
-            resends=self._resends,
-            resumed=self._resumed,
+            resends=received.resends,
+            resumed=received.resumed,
         )
 
     def _status(self, error: BaseException | None, completion: Completion) -> RunStatus:
