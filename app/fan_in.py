@@ -174,9 +174,12 @@ class FanIn:
             while not self.ended:
                 yield self.snapshot()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), min(1 / updates_per_s(len(self._lanes)), TICK_S))
+                    await asyncio.wait_for(changed.wait(), min(1 / self._per_s(), TICK_S))
                 changed.clear()
         yield self.snapshot()
+
+    def _per_s(self) -> float:
+        return min(redrawn_per_s(len(self._lanes)), self._runner.updates_per_s())
 
     # --- stopping -----------------------------------------------------------------------------------------------------
 
@@ -197,7 +200,7 @@ class FanIn:
                 lane.run.join(timeout_s)
 
 
-def updates_per_s(lanes: int) -> float:
+def redrawn_per_s(lanes: int) -> float:
     """How often a page of so many panes is drawn anew: what a browser keeps up with on a slow machine."""
     return min(15.0, max(8.0, 60.0 / lanes))
 

@@ -37,12 +37,13 @@ class Telemetry:
         self._models: set[str] = set()
         self._duration = self._seconds(
             "gen_ai_client_operation_duration_seconds",
-            "From the call to its end.",
+            "From the call, or the end of its wait in line for this machine's model, to its end.",
             "error_type",
             "gen_ai_request_stream",
         )
         self._first_chunk = self._seconds(
-            "gen_ai_client_operation_time_to_first_chunk_seconds", "From the call to the first content of a stream."
+            "gen_ai_client_operation_time_to_first_chunk_seconds",
+            "From the same moment to the first content of a stream.",
         )
         self._chunk = self._seconds(
             "gen_ai_client_operation_time_per_output_chunk_seconds", "Between two chunks of a stream."

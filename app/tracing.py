@@ -30,6 +30,7 @@ _ATTRIBUTES = (
     "input_tokens",
     "output_tokens",
     "cache_read_tokens",
+    "queued_s",
     "time_to_first_chunk_s",
     "conversation_id",
     "region",
@@ -56,7 +57,7 @@ class Tracing:
         self._tracer = self._provider.get_tracer("playground", __version__)
 
     def observe(self, record: RunRecord) -> None:
-        """One run, as a span of its own."""
+        """One run, as a span of its own, the wait in line included: a span is what the caller waited."""
         from opentelemetry.trace import SpanKind, Status, StatusCode
 
         began_ns = round(datetime.fromisoformat(record.started_at).timestamp() * 1e6) * 1000
@@ -70,7 +71,7 @@ class Tracing:
         if record.status in ("failed", "interrupted"):
             span.set_attribute("error.type", record.error_type or record.status)
             span.set_status(Status(StatusCode.ERROR))
-        span.end(end_time=began_ns + round((record.duration_s or 0.0) * NS_PER_S))
+        span.end(end_time=began_ns + round(((record.queued_s or 0.0) + (record.duration_s or 0.0)) * NS_PER_S))
 
     def close(self) -> None:
         """Sends what is left, for a few seconds at most."""

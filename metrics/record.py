@@ -159,7 +159,7 @@ def timestamp(moment: datetime) -> str:
 
 
 def chunks_since(sent_at_ns: int, chunks: Chunks) -> tuple[tuple[int, str, int], ...]:
-    """Chunk stamps as a record keeps them: nanoseconds since the call."""
+    """Chunk stamps as a record keeps them: nanoseconds since `sent_at_ns`."""
     return tuple((at_ns - sent_at_ns, kind, chars) for at_ns, kind, chars in chunks)
 
 

@@ -1,6 +1,7 @@
 """What a run's time went into, stage by stage. Pure.
 
-The stages follow one another without a gap, so that they add up to the total. A stage that a run did not have, or that
+A run that stood in a model's line has that time apart: here "the call" is the end of it. The stages follow one another
+without a gap, so that they add up to the total. A stage that a run did not have, or that
 was not timed, is not there; its time is in the one before the next mark.
 """
 

@@ -4,6 +4,7 @@ complaint. botocore says only that it could not read it."""
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,8 @@ UNREAD_BODY = "UnreadBody"
 SHOWN_CHARS = 200
 KEPT_BYTES = 4 * SHOWN_CHARS
 
-_WHITE = "\t\n\r\f"
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of what follows: a terminal obeys them."""
 
 
 class AnswerHead:
@@ -39,7 +41,7 @@ class AnswerHead:
             text = codecs.getincrementaldecoder("utf-8")().decode(self._kept)  # the last character may be cut
         except UnicodeDecodeError:
             return ""
-        if any(character < " " and character not in _WHITE for character in text):
+        if _NO_TEXT.search(text):
             return ""
         return " ".join(text.split())[:SHOWN_CHARS]
 

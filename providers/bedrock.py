@@ -19,8 +19,9 @@ from providers import errors
 from providers.account import Account
 from providers.answer_head import UNREAD_BODY, AnswerHead
 from providers.base import Json, ModelFamily, RuntimeClient
-from providers.beside_the_body import METRICS_KEY, from_headers, from_metrics, queued_s
+from providers.beside_the_body import from_headers, from_metrics, queued_s
 from providers.cancellation import Cancellation, calling
+from providers.families import pieces
 from providers.model_ids import parse_model_id
 from providers.registry import Resolved, resolve
 from providers.service_errors import translate_errors
@@ -257,8 +258,8 @@ class _Chunks:
             if part is None:
                 continue
             chunk = _parse_json(part.get("bytes", b""))
-            if METRICS_KEY in chunk:
-                self.metrics = chunk[METRICS_KEY]
+            if pieces.METRICS_KEY in chunk:
+                self.metrics = chunk[pieces.METRICS_KEY]
             yield chunk
 
 

@@ -11,8 +11,6 @@ from providers.families import pieces
 from providers.local import headers
 from providers.types import ServerTiming, StreamEvent
 
-METRICS_KEY = "amazon-bedrock-invocationMetrics"
-
 
 def from_metrics(metrics: Mapping[str, Any] | None, *, told_usage: bool) -> Iterator[StreamEvent]:
     """`amazon-bedrock-invocationMetrics` of the last chunk: milliseconds and tokens, on the service's clock."""

@@ -52,7 +52,7 @@ def _said(name: str) -> Callable[[RunUpdate], str]:
 COLUMNS = (
     Column(
         title="First text",
-        meaning="From the call until there was something to read; a complete answer is there all at once",
+        meaning="Until there was something to read, a wait in line left out; a complete answer is there all at once",
         words=_said("first"),
         value=lambda row: row.time_to_visible_s,
         noise=NOISE_S,
@@ -67,7 +67,7 @@ COLUMNS = (
     Column(title="Tokens", meaning="Output tokens", words=_said("tokens")),
     Column(
         title="Total",
-        meaning="From the call until the answer was complete",
+        meaning="From the call, a wait in line left out, until the answer was complete",
         words=_said("total"),
         value=lambda row: row.duration_s,
         noise=NOISE_S,

@@ -104,7 +104,9 @@ def figures(update: RunUpdate) -> tuple[Figure, ...]:
         _rate(update),
         _tokens(update),
         Figure(
-            f"{seconds(total_s)} total", "From the call until the answer was complete, on the server's clock", "total"
+            f"{seconds(total_s)} total",
+            f"{_since(update)} until the answer was complete, on the server's clock",
+            "total",
         ),
         _cost(update),
     )
@@ -118,12 +120,16 @@ def _queue(update: RunUpdate) -> tuple[Figure, ...]:
     return (Figure(f"queued {seconds(update.queued_s)}", meaning, "queue"),)
 
 
+def _since(update: RunUpdate) -> str:
+    return "From the end of the wait in line" if _queue(update) else "From the call"
+
+
 def _first_text(update: RunUpdate, total_s: float | None) -> Figure:
     if update.mode == "sync":
         meaning = "A complete answer is there all at once: its first text is its last"
         came = f"first text {seconds(total_s)}, all at once" if update.text else f"first text {DASH}"
         return Figure(came, meaning, "first")
-    meaning = "From the call until the first visible text arrived"
+    meaning = f"{_since(update)} until the first visible text arrived"
     return Figure(f"first text {seconds(update.first_text_s)}", meaning, "first")
 
 

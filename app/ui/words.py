@@ -1,4 +1,5 @@
-"""What the log's own words for endings and flags are called on the page and in reports: one word each, everywhere."""
+"""What the log's own words for endings and flags are called beside answers and in reports: one word each. The tab Runs
+keeps the log's words, because its filter, the files and the API do."""
 
 from __future__ import annotations
 

@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+METRICS_KEY = "amazon-bedrock-invocationMetrics"
+"""What rides on the last chunk of every stream of InvokeModel, beside the family's own fields."""
+
 # --- how an answer ends -----------------------------------------------------------------------------------------------
 
 _REASONS: Mapping[str, StopReason] = {

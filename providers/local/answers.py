@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from providers.beside_the_body import METRICS_KEY
 from providers.errors import (
     InvalidRequestError,
     InvalidValueError,
@@ -18,6 +17,7 @@ from providers.errors import (
     ThrottledError,
     UnknownModelError,
 )
+from providers.families import pieces
 from providers.local import event_stream
 from providers.local.requests import Question
 from providers.types import MessageStop, ReasoningDelta, ServerTiming, StreamEvent, TextDelta, Usage, accumulate
@@ -107,7 +107,7 @@ class Answer:
             if last is None:
                 yield chunk
         if last is not None:
-            yield {**last, METRICS_KEY: self._metrics()}
+            yield {**last, pieces.METRICS_KEY: self._metrics()}
 
     def _metrics(self) -> dict[str, Any]:
         return {

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from app.fan_in import Entry, FanIn, updates_per_s
+from app.fan_in import Entry, FanIn, redrawn_per_s
 from app.live import RunUpdate
 from app.runner import Runner
 from metrics.run_log import RunLog
@@ -212,7 +212,7 @@ def test_a_stop_before_the_start_holds_nobody_at_the_gate(runner: Runner) -> Non
 
 @pytest.mark.parametrize(("lanes", "per_s"), [(1, 15.0), (4, 15.0), (5, 12.0), (6, 10.0)])
 def test_more_lanes_are_drawn_less_often(lanes: int, per_s: float) -> None:
-    assert updates_per_s(lanes) == per_s
+    assert redrawn_per_s(lanes) == per_s
 
 
 def test_there_are_one_to_six_lanes(runner: Runner) -> None:

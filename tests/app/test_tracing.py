@@ -56,6 +56,12 @@ def traced(collector: Collector, **given: object) -> tuple[Span, dict[str, str]]
     return span, {each.key: str(each.value).strip() for each in span.attributes}
 
 
+def test_a_span_has_the_wait_in_line_in_it(collector: Collector) -> None:
+    span, told = traced(collector, duration_s=1.0, queued_s=9.0)
+    assert span.end_time_unix_nano - span.start_time_unix_nano == 10_000_000_000
+    assert told["bench.time_in_queue"] == "double_value: 9"
+
+
 def test_a_run_becomes_a_span_of_its_own_length(collector: Collector) -> None:
     span, told = traced(
         collector, prompt="a secret", response="another", duration_s=2.5, output_tokens=30, time_to_first_chunk_s=0.5

@@ -197,8 +197,9 @@ def test_a_page_is_quoted_whichever_way_was_asked(
     assert 180 < len(quote) <= 200
 
 
-def test_bytes_that_are_no_text_are_not_quoted(wire: WireServer, provider: BedrockProvider) -> None:
-    wire.reply_with(stream([b"\x00\x00\x00\x10 garbage, and more of it"]))
+@pytest.mark.parametrize("sent", [b"\x00\x00\x00\x10", b"\x1b[2J", "\x9b31m".encode(), "\u202e".encode(), b"\xff"])
+def test_what_a_terminal_would_obey_is_not_quoted(wire: WireServer, provider: BedrockProvider, sent: bytes) -> None:
+    wire.reply_with(stream([b"Sign in " + sent + b" garbage, and more of it"]))
     with pytest.raises(errors.DecodeError) as raised:
         list(provider.stream(ask()))
     assert "It begins" not in str(raised.value)

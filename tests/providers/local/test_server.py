@@ -18,7 +18,7 @@ import pytest
 from botocore.eventstream import EventStreamBuffer
 from botocore.exceptions import ClientError, EventStreamError
 
-from providers.beside_the_body import METRICS_KEY
+from providers.families.pieces import METRICS_KEY
 from providers.local.engine import MODEL_ID, Engine, load_runtime
 from providers.local.launch import LocalEndpoint
 from providers.local.server import MAX_BODY_BYTES
