@@ -25,6 +25,7 @@ from metrics.open_runs import dead_runs
 from metrics.record import clean_text
 from metrics.run_search import forget_all, forget_run, merge
 from metrics.run_table import experiments, open_runs, runs, votes
+from metrics.told import forget_told
 
 BATCH = 200
 """Rows in one transaction: those who write meanwhile wait for less than half a second."""
@@ -63,7 +64,7 @@ class Deletion:
         that have no runs left. Oldest first, some at a time."""
         some = sa.select(runs.c.id).where(runs.c.started_at < than).order_by(runs.c.started_at).limit(batch)
         count = 0
-        while deleted := self._delete(some, merged=False):
+        while deleted := self._delete(some, staying=runs.c.started_at >= than, merged=False):
             count += deleted
         self._forget_what_is_left_of(experiments.c.started_at < than, votes.c.voted_at < than, merged=count > 0)
         return Deleted(runs=count, left=self._cleared(anew=self._much_is_free()) if count else "")
@@ -85,7 +86,9 @@ class Deletion:
 
     # --- rows ---
 
-    def _delete(self, ids: sa.Select[Any], *, merged: bool = True) -> int:
+    def _delete(
+        self, ids: sa.Select[Any], *, staying: sa.ColumnElement[bool] | None = None, merged: bool = True
+    ) -> int:
         c = runs.c
         read = sa.select(*(c[name] for name in _READ)).where(c.id.in_(ids))
         with translate_errors("changed"), self._database.writing() as connection:
@@ -95,6 +98,7 @@ class Deletion:
             count = connection.execute(sa.delete(runs).where(c.id.in_([row["id"] for row in found]))).rowcount
             connection.execute(sa.delete(open_runs).where(open_runs.c.run_id.in_([row["run_id"] for row in found])))
             _forget_orphans(connection, found)
+            forget_told(connection, found, sa.true() if staying is None else staying)
             if found and merged:
                 merge(connection)
         return count
@@ -129,7 +133,7 @@ class Deletion:
         return bool(free > pages * WORTH_A_VACUUM)
 
 
-_READ = ("id", "run_id", "request_model", "prompt", "response", "experiment_id", "comparison_id")
+_READ = ("id", "run_id", "request_model", "prompt", "response", "conversation_id", "experiment_id", "comparison_id")
 _SIZES = ("freelist_count", "page_count")
 
 
