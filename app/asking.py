@@ -38,6 +38,7 @@ class Asking:
     def __init__(self, services: Services, *, kept_runs: int = KEPT_RUNS) -> None:
         self._services = services
         self._streams = Streams(most=kept_runs)
+        services.forgetting.subscribe(self._streams.forget)
         self._before = AskedBefore()
 
     async def answer(self, body: GenerateBody, request: Request, key: str | None = None) -> Response:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import random
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from app.fan_in import FanIn
+from app.forgetting import is_gone
 from app.keyed import Keyed
 from app.live import RunUpdate
 
@@ -211,6 +212,18 @@ class Board:
         with self._lock:
             self._standing = replace(self._standing, blind=self._standing.choice is not None)
 
+    def forget(self, run_ids: Collection[str] | None) -> None:
+        """Drops the answers of runs that were deleted from the log, `None` for all that have ended; and the prompt
+        where no answer is left."""
+        with self._lock:
+            told = {id(answer.runs): answer.runs.snapshot() for answer in self._answers if answer}
+            for at, answer in enumerate(self._answers):
+                now = told[id(answer.runs)][answer.lane] if answer else None
+                if now is not None and now.ended and is_gone(now.run_id, run_ids):
+                    self._answers[at] = None
+            if not self._standing.open and not any(self._answers) and (told or run_ids is None):
+                self._standing, self._answers = Standing(), []
+
     def _without_choice(self) -> Standing:
         """Names that were told stay told: it is no blind race any more."""
         chosen = self._standing.choice is not None
@@ -226,3 +239,8 @@ class Comparisons(Keyed[Board]):
 
     def __init__(self) -> None:
         super().__init__(Board)
+
+    def forget(self, run_ids: Collection[str] | None) -> None:
+        """What was deleted from the log is not shown any more, either; `None`: all that have ended."""
+        for board in self.everything():
+            board.forget(run_ids)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from app.forgetting import is_gone
 from app.keyed import KEEP_S, MAX_KEPT, Keyed
 from app.live import RunUpdate
 from metrics.record import Mode
@@ -82,6 +83,12 @@ class _Entry:
             seen.append(update)
         t = self.turn
         return Turn(id=t.id, question=t.question, mode=t.mode, notices=t.notices, answers=tuple(seen), open=self.open)
+
+    def forget(self, run_ids: Collection[str] | None) -> bool:
+        """Drops the answers of deleted runs that have ended. Whether there is nothing left of it then."""
+        seen = [(answer, answer if isinstance(answer, RunUpdate) else answer.snapshot()) for answer in self.answers]
+        self.answers = [answer for answer, now in seen if not (now.ended and is_gone(now.run_id, run_ids))]
+        return not self.open and not self.answers
 
     def cancel(self) -> None:
         for answer in self.answers:
@@ -208,6 +215,13 @@ class Conversation:
         with self._lock:
             self._entries = []
 
+    def forget(self, run_ids: Collection[str] | None) -> None:
+        """Drops the answers of runs that were deleted from the log, `None` for all that have ended, and the questions
+        that have no answer left."""
+        with self._lock:
+            self._entries = [entry for entry in self._entries if not entry.forget(run_ids)]
+            self._before = [entry for entry in self._before if not entry.forget(run_ids)]
+
     def _open(self) -> _Entry | None:
         return next((entry for entry in self._entries if entry.open), None)
 
@@ -228,3 +242,8 @@ class Conversations(Keyed[Conversation]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(lambda key: Conversation(key, find), keep_s=keep_s, most=max_conversations, clock=clock)
+
+    def forget(self, run_ids: Collection[str] | None) -> None:
+        """What was deleted from the log is neither shown nor told to a model any more; `None`: all that has ended."""
+        for conversation in self.everything():
+            conversation.forget(run_ids)

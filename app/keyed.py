@@ -57,6 +57,11 @@ class Keyed(Generic[T]):
             self._drop_old(now_s)
         return kept
 
+    def everything(self) -> list[T]:
+        """All that is kept now, without counting as use."""
+        with self._lock:
+            return [kept for _, kept in self._known.values()]
+
     def __len__(self) -> int:
         return len(self._known)
 

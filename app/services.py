@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from app.comparisons import Comparisons
 from app.conversations import Conversations
 from app.experiments import Experiments
+from app.forgetting import Forgetting
 from app.journal import Journal
 from app.recall import MAX_ROWS, recalled
 from app.retention import Retention
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The runner, the backends it asks, the log it writes, the conversations and comparisons of the page, the
-    experiment, and the figures for operators."""
+    experiment, who is told of runs that were deleted, and the figures for operators."""
 
     runner: Runner
     backends: Backends
@@ -36,6 +37,7 @@ class Services:
     conversations: Conversations
     comparisons: Comparisons = field(default_factory=Comparisons)
     experiments: Experiments = field(default_factory=Experiments)
+    forgetting: Forgetting = field(default_factory=Forgetting)
     telemetry: Telemetry = field(default_factory=Telemetry)
     tracing: Tracing | None = None
     retention: Retention | None = None
@@ -53,11 +55,15 @@ def make_services(
     telemetry = Telemetry(tracing.observe if tracing else None)
     runner = Runner(backends, run_log, observe=telemetry.observe, journal=Journal(run_log), max_runs=max_runs)
     telemetry.watch(lambda: len(runner.under_way()))
+    conversations = Conversations(find=lambda id_: recalled(run_log.recent(MAX_ROWS, conversation_id=id_)))
+    comparisons = Comparisons()
     return Services(
         runner=runner,
         backends=backends,
         run_log=run_log,
-        conversations=Conversations(find=lambda id_: recalled(run_log.recent(MAX_ROWS, conversation_id=id_))),
+        conversations=conversations,
+        comparisons=comparisons,
+        forgetting=Forgetting(conversations.forget, comparisons.forget),
         telemetry=telemetry,
         tracing=tracing,
         retention=None if keep_s is None else Retention(run_log, keep_s),

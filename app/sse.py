@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from typing import Any
 
 from sse_starlette import ServerSentEvent
 
+from app.forgetting import is_gone
 from app.live import RunFailure, RunUpdate
 from app.run import Run
 from metrics.record import RunRecord
@@ -34,12 +36,21 @@ class Streams:
     def __init__(self, grace_s: float = GRACE_S, *, most: int = KEPT_RUNS) -> None:
         self._grace_s = grace_s
         self._most = most
+        self._lock = threading.Lock()  # for `forget`, which comes from other threads
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._watchers: dict[str, int] = {}
+        self._graces: dict[str, asyncio.TimerHandle] = {}
 
     def find(self, run_id: str) -> Run | None:
         """The run with this id, if it is still kept."""
         return self._runs.get(run_id)
+
+    def forget(self, run_ids: Collection[str] | None) -> None:
+        """Keeps these runs no longer, with `None` none at all; those that are under way stay. From any thread."""
+        with self._lock:
+            for run_id, run in list(self._runs.items()):
+                if is_gone(run_id, run_ids) and run.snapshot().ended:
+                    del self._runs[run_id]
 
     async def events(self, run: Run, *, resets: int = 0, sent: int = 0) -> AsyncGenerator[ServerSentEvent]:
         """The events of `run`, from piece number `sent` of the answer after `resets` beginnings."""
@@ -53,24 +64,28 @@ class Streams:
         """While it is entered somebody waits for `run`. It is cancelled when the last one has left, after a grace."""
         self.keep(run)
         self._watchers[run.id] = self._watchers.get(run.id, 0) + 1
+        if run.id in self._graces:
+            self._graces.pop(run.id).cancel()
         try:
             yield
         finally:
             self._watchers[run.id] -= 1
-            grace_s = self._grace_s if grace_s is None else grace_s
-            asyncio.get_running_loop().call_later(grace_s, self._cancel_if_alone, run)
+            if not self._watchers[run.id]:
+                del self._watchers[run.id]
+                grace_s = self._grace_s if grace_s is None else grace_s
+                self._graces[run.id] = asyncio.get_running_loop().call_later(grace_s, self._end_grace, run)
 
     def keep(self, run: Run) -> None:
         """Makes `run` one that a client may come back to, in the place of the oldest one that has ended."""
-        self._runs[run.id] = run
-        if len(self._runs) > self._most:
-            ended = (run_id for run_id, kept in self._runs.items() if kept.snapshot().ended)
-            self._runs.pop(next(ended, ""), None)
+        with self._lock:
+            self._runs[run.id] = run
+            if len(self._runs) > self._most:
+                ended = (run_id for run_id, kept in self._runs.items() if kept.snapshot().ended)
+                self._runs.pop(next(ended, ""), None)
 
-    def _cancel_if_alone(self, run: Run) -> None:
-        if not self._watchers.get(run.id):
-            self._watchers.pop(run.id, None)
-            run.cancel()
+    def _end_grace(self, run: Run) -> None:
+        del self._graces[run.id]
+        run.cancel()
 
 
 def read_position(event_id: str) -> tuple[str, int, int] | None:

@@ -81,6 +81,7 @@ class _Runs:
 
     def __init__(self, services: Services) -> None:
         self._log = services.run_log
+        self._forgetting = services.forgetting
 
     def read(self, chosen: Any, *form: Any) -> tuple[Any, ...]:
         """The page that the widgets ask for."""
@@ -124,9 +125,11 @@ class _Runs:
         if event._data != DELETE:
             return (*[gr.skip()] * _ABOVE, *_closed())
         try:
-            deleted = self._log.delete([record.run_id for record in self._records(asked.view, chosen)])
+            doomed = [record.run_id for record in self._records(asked.view, chosen)]
+            deleted = self._log.delete(doomed)
         except RunLogError as error:
             return _not_deleted(error)
+        self._forgetting.forget(doomed)
         return self._show(chosen, asked, told(deleted))
 
     def delete_all(self, chosen: Any, *form: Any) -> tuple[Any, ...]:
@@ -135,6 +138,7 @@ class _Runs:
             deleted = self._log.delete_all()
         except RunLogError as error:
             return _not_deleted(error)
+        self._forgetting.forget(None)
         return self._show(chosen, replace(read_form(*form), page=1), told(deleted))
 
     def replay(self, view: Any, chosen: Any) -> str:
