@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 3600.0
 PATIENCE_S = 2.0
-"""A pass that is under way when the playground ends is waited for so long, and left then: the rows that are left are
-deleted at the next start."""
+"""A pass that is under way when the playground ends is waited for so long, and left then: the rows that remain, and
+what is left in the log of those that went, are for the first pass of the next start."""
 
 
 class Log(Protocol):
@@ -64,11 +64,12 @@ class Retention:
         deleted = self._log.delete_older(self._now() - self._keep)
         if deleted.runs:
             log.info("Deleted because of their age: %d of the log's runs", deleted.runs)
+        if deleted.runs or deleted.left:
             self._left = deleted.left
         elif self._left:
             self._left = self._log.clear_traces()
         if self._left:
-            log.warning("What the deleted runs left in the log is removed later: %s", self._left)
+            log.warning("What was deleted left traces in the log, which are removed later: %s", self._left)
         return deleted.runs
 
     def _work(self) -> None:

@@ -4,7 +4,9 @@ database.
 SQLite overwrites what it deletes (`PRAGMA secure_delete`), but keeps earlier copies in its write-ahead log until that
 is emptied, and its index of words marks a word as deleted without removing it (sqlite.org, pragma.html and fts5.html,
 read 2026-11). FTS5's own setting `secure-delete` came with SQLite 3.42; merging the index into one piece (`optimize`)
-drops what is marked in all versions, so that this is done here. What was written by a version that did not overwrite
+drops what is marked in all versions, so that this is done here: once for many rows, as it takes most of a second in a
+long log. The file itself says that it is still to be done, so that a program that ends before it leaves it to the next
+one. What was written by a version that did not overwrite
 goes with `VACUUM`, which writes the file anew.
 
 PostgreSQL's `VACUUM` frees the room of deleted rows; its own write-ahead log and backups are its keeper's business.
@@ -23,7 +25,7 @@ import sqlalchemy as sa
 from metrics.database import BUSY_TIMEOUT_MS, Database, RunLogError, translate_errors
 from metrics.open_runs import dead_runs
 from metrics.record import clean_text
-from metrics.run_search import forget_all, forget_run, merge
+from metrics.run_search import forget_all, forget_run, merge, merge_is_due, merge_later
 from metrics.run_table import experiments, open_runs, runs, votes
 from metrics.told import forget_told
 
@@ -66,8 +68,8 @@ class Deletion:
         count = 0
         while deleted := self._delete(some, staying=runs.c.started_at >= than, merged=False):
             count += deleted
-        self._forget_what_is_left_of(experiments.c.started_at < than, votes.c.voted_at < than, merged=count > 0)
-        return Deleted(runs=count, left=self._cleared(anew=self._much_is_free()) if count else "")
+        more = self._forget_what_is_left_of(experiments.c.started_at < than, votes.c.voted_at < than)
+        return Deleted(runs=count, left=self._cleared(anew=self._much_is_free()) if count or more else "")
 
     def all(self) -> Deleted:
         """Deletes every run, experiment and vote, at once or not at all."""
@@ -81,7 +83,12 @@ class Deletion:
         return Deleted(runs=count, left=self._cleared(anew=True))
 
     def clear(self) -> str:
-        """Removes what deleted rows left in the file; why it could not, if so."""
+        """Removes what deleted rows left in the index of words and in the file; why it could not, if so."""
+        try:
+            with translate_errors("tidied up"), self._database.writing() as connection:
+                merge(connection)
+        except RunLogError as error:
+            return str(error)
         return self._cleared(anew=True)
 
     # --- rows ---
@@ -99,16 +106,21 @@ class Deletion:
             connection.execute(sa.delete(open_runs).where(open_runs.c.run_id.in_([row["run_id"] for row in found])))
             _forget_orphans(connection, found)
             forget_told(connection, found, sa.true() if staying is None else staying)
-            if found and merged:
-                merge(connection)
+            if found:
+                (merge if merged else merge_later)(connection)
         return count
 
-    def _forget_what_is_left_of(self, *conditions: sa.ColumnElement[bool], merged: bool) -> None:
+    def _forget_what_is_left_of(self, *conditions: sa.ColumnElement[bool]) -> bool:
+        """Rows beside the runs, and words in the index: also those of a pass before this one that came to no end.
+        Whether there were any."""
         with translate_errors("changed"), self._database.writing() as connection:
-            for table, condition in zip((experiments, votes), conditions, strict=True):
-                connection.execute(sa.delete(table).where(condition, ~_has_runs(table)))
-            if merged:
+            count = sum(
+                connection.execute(sa.delete(table).where(condition, ~_has_runs(table))).rowcount
+                for table, condition in zip((experiments, votes), conditions, strict=True)
+            )
+            if due := merge_is_due(connection):
                 merge(connection)
+        return due or count > 0
 
     # --- traces ---
 

@@ -30,6 +30,8 @@ bytes."""
 PLACES = 16_383
 """PostgreSQL would give every later word this place, and take it for the follower of the word before."""
 WORD_CHARS = 64
+_MERGED, _TO_MERGE = 0, 1
+"""SQLite keeps a number for its user in the file, which is written in transactions as rows are."""
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Thai, Lao, Burmese, Khmer, kana and Han."""
 _WORD = re.compile(rf"[{_SPACELESS}\U00020000-\U0003ffff]|[^\W_{_SPACELESS}\U00020000-\U0003ffff]{{1,{WORD_CHARS}}}")
@@ -72,12 +74,32 @@ def forget_all(connection: sa.Connection) -> None:
     """Empties the index."""
     everything = "INSERT INTO run_search (run_search) VALUES ('delete-all')"
     connection.execute(sa.text(everything if connection.dialect.name == "sqlite" else "DELETE FROM run_search"))
+    _note(connection, _MERGED)
 
 
 def merge(connection: sa.Connection) -> None:
     """Writes FTS5's index as one piece, without the words that are marked as deleted. PostgreSQL needs none of it."""
     if connection.dialect.name == "sqlite":
         connection.execute(sa.text("INSERT INTO run_search (run_search) VALUES ('optimize')"))
+        _note(connection, _MERGED)
+
+
+def merge_later(connection: sa.Connection) -> None:
+    """Notes in the file, in the transaction that forgets runs, that their words are to be merged away: who does not
+    come to it, whatever ends them, leaves it to the next one."""
+    _note(connection, _TO_MERGE)
+
+
+def merge_is_due(connection: sa.Connection) -> bool:
+    """Whether words that were forgotten are still in the index."""
+    if connection.dialect.name != "sqlite":
+        return False
+    return bool(connection.exec_driver_sql("PRAGMA user_version").scalar_one() == _TO_MERGE)
+
+
+def _note(connection: sa.Connection, state: int) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA user_version={state}")
 
 
 def has_words(row_id: sa.ColumnElement[Any], text: str, dialect: str) -> sa.ColumnElement[bool]:

@@ -71,5 +71,17 @@ def test_what_could_not_be_cleared_is_tried_again_with_the_next_pass(caplog: pyt
     assert log.cleared == 1
 
 
+def test_traces_of_other_things_than_runs_are_tried_again_too(caplog: pytest.LogCaptureFixture) -> None:
+    """An experiment that was old and had no runs, or what an earlier process left."""
+    log = Scripted([Deleted(runs=0, left="Another program is reading the log.")])
+    retention = Retention(log, DAY_S, now=lambda: NOON)
+    assert retention.once() == 0
+    assert "Another program is reading the log." in caplog.text
+    assert log.cleared == 0
+    retention.once()
+    retention.once()
+    assert log.cleared == 1
+
+
 def test_one_that_was_never_started_can_be_closed() -> None:
     Retention(Scripted([]), DAY_S).close()

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -164,6 +165,63 @@ def test_what_an_older_version_left_in_the_file_goes_with_all_runs(sqlite_log: R
     assert MARKER.encode() in leftovers(sqlite_log)
     sqlite_log.delete_all()
     assert MARKER.encode() not in leftovers(sqlite_log)
+
+
+@pytest.mark.parametrize("then", ["next pass", "clear", "another run", "all"])
+def test_a_pass_that_was_cut_is_finished_by_the_next_one(sqlite_log: RunLog, path: Path, then: str) -> None:
+    """Its rows are gone, so that nothing but the file says what is left to do; another process finds it."""
+    fill(sqlite_log)
+    sqlite_log.add(record("6", prompt="It stays", started_at=at(2)))
+    sqlite_log.add(record("7", prompt="It goes", started_at=at(2)))
+
+    def cut(*given: Any) -> None:
+        if given[2].startswith("DELETE FROM experiments WHERE experiments.started_at"):
+            raise RunLogError("The process ends here.")
+
+    sa.event.listen(sqlite_log._database.engine, "before_cursor_execute", cut)
+    with pytest.raises(RunLogError, match="ends here"):
+        sqlite_log.delete_older(NOON + timedelta(hours=1))
+    sqlite_log.close()
+    with RunLog(f"sqlite:///{path}") as later:
+        assert ids(later) == ["6", "7"]
+        assert MARKER[4:].encode() in leftovers(later), "there is nothing to finish"
+        match then:
+            case "next pass":
+                assert later.delete_older(NOON + timedelta(hours=1)) == Deleted(runs=0)
+            case "clear":
+                assert later.clear_traces() == ""
+            case "another run":
+                assert later.delete(["7"]) == Deleted(runs=1)
+            case _:
+                assert later.delete_all() == Deleted(runs=2)
+        assert MARKER[4:].encode() not in leftovers(later)
+
+
+def test_a_pass_that_finds_nothing_writes_nothing(sqlite_log: RunLog, path: Path) -> None:
+    fill(sqlite_log)
+    sqlite_log.delete_older(NOON)
+    before = path.read_bytes()
+    assert sqlite_log.delete_older(NOON) == Deleted(runs=0)
+    assert path.read_bytes() == before
+
+
+def test_an_old_experiment_without_runs_leaves_no_trace_either(log: RunLog) -> None:
+    log.save_experiment(StoredExperiment(id="e", started_at=at(-4), settings=SETTINGS, note=MARKER))
+    assert MARKER.encode() in leftovers(log)
+    assert log.delete_older(NOON) == Deleted(runs=0)
+    assert log.experiments() == []
+    assert MARKER.encode() not in leftovers(log)
+
+
+def test_what_cannot_be_cleared_now_says_so(path: Path) -> None:
+    with RunLog(f"sqlite:///{path}") as log:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with log._database.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA busy_timeout=1")
+        assert "another program has locked it" in log.clear_traces()
+        other.close()
+        assert log.clear_traces() == ""
 
 
 def test_room_is_given_back_when_much_is_free(sqlite_log: RunLog, path: Path) -> None:
