@@ -179,7 +179,9 @@ window.playground = (() => {
   const accepted = (told, prompt, mode) => {
     if (!told) return [prompt, mode];
     const taken = JSON.parse(told);
-    return [taken.clear ? "" : prompt, taken.mode ?? mode];
+    const refused = strip()?.dataset.refill === "true"; // so soon that this comes after it
+    if (taken.clear && !refused) setTimeout(refill, 100); // or while this is on its way to the box
+    return [taken.clear && !refused ? "" : prompt, taken.mode ?? mode];
   };
   const refill = () => {
     // The service refused the question before a word came: it is put back, unless something new was typed.
