@@ -71,8 +71,19 @@ class Resolved:
     capabilities: Capabilities
 
     def encode(self, request: GenerationRequest, *, stream: bool) -> dict[str, Any]:
-        """`family.encode`, told the bare id: templates differ from model to model."""
+        """`family.encode`, told the bare id: templates differ from model to model. A system prompt stands in front of
+        the first turn where the model has no other place for it."""
+        if not self.capabilities.system_prompt:
+            request = _system_in_front(request)
         return self.family.encode(replace(request, model_id=self.bare), stream=stream)
+
+
+def _system_in_front(request: GenerationRequest) -> GenerationRequest:
+    if request.system is None:
+        return request
+    first = request.messages[0]
+    joined = replace(first, text=f"{request.system}\n\n{first.text}")
+    return replace(request, system=None, messages=(joined, *request.messages[1:]))
 
 
 def resolve(

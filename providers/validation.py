@@ -13,7 +13,7 @@ from typing import Any
 
 from providers.errors import InvalidValueError
 from providers.families.pieces import without_halves
-from providers.types import Capabilities, GenerationRequest, InferenceConfig, Message, Range
+from providers.types import Capabilities, GenerationRequest, InferenceConfig, Range
 
 MAX_STOP_SEQUENCES = 2500
 """The limit of Converse (botocore 1.44.5 service model), used where a model's own is not known."""
@@ -27,14 +27,16 @@ def check(
 ) -> tuple[GenerationRequest, tuple[str, ...]]:
     """`request` as it can be sent, and sentences about what was changed or should be known.
 
-    Where the model takes no system prompt, its text stands in front of the first user turn.
+    A system prompt that the model takes in front of the first user turn only stays one here; it is joined to that turn
+    when the call is written.
     Raises `InvalidValueError`.
     """
     notices: list[str] = []
     model = request.model_id.strip()
     request = _cleaned(request, notices)
     _check_turns(request, capabilities, model)
-    request = _system_in_place(request, capabilities, model, notices)
+    if request.system is not None and not capabilities.system_prompt:
+        notices.append(f"{model} takes no system prompt; it stands in front of the first message instead.")
     request = replace(request, inference=_checked_inference(request.inference, capabilities, model, notices))
     if stream and not capabilities.streaming:
         notices.append(f"{model} cannot stream; its answer comes as one piece.")
@@ -117,17 +119,6 @@ def _check_turns(request: GenerationRequest, capabilities: Capabilities, model: 
             f'{model} takes a single question over this API; send one user message, or use api="invoke".',
             field="messages",
         )
-
-
-def _system_in_place(
-    request: GenerationRequest, capabilities: Capabilities, model: str, notices: list[str]
-) -> GenerationRequest:
-    if request.system is None or capabilities.system_prompt:
-        return request
-    notices.append(f"{model} takes no system prompt; it stands in front of the first message instead.")
-    first = request.messages[0]
-    joined = Message(role=first.role, text=f"{request.system}\n\n{first.text}")
-    return replace(request, system=None, messages=(joined, *request.messages[1:]))
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------

@@ -19,9 +19,13 @@ from metrics.record import RunRecord
 from metrics.run_log import RunLog
 from metrics.texts import reduced
 from providers.connect import Backends
+from providers.local.event_stream import chunk_frame
 from providers.local.launch import LocalEndpoint
+from providers.validation import clean_text
 from tests.app.ui.make import a_record
+from tests.wire import WireServer, stop_frames, stream, text_frames
 
+TITAN, OTHER = "amazon.titan-text-express-v1", "us.openai.gpt-5.6-luna"
 Said = tuple[tuple[str, str], ...]
 
 
@@ -82,6 +86,38 @@ def test_a_turn_that_the_log_has_lost_is_said() -> None:
     assert (first.notices, second.notices) == ((READ_BACK,), ())
 
 
+def test_a_model_that_takes_less_hides_nothing_that_another_one_was_told() -> None:
+    three, four = ("three", "3"), ("four", "4")
+    rows = row(1, *ONE), row(2, *TWO, (ONE,)), row(3, *three), row(4, *four, (ONE, TWO, three))
+    assert shown(*rows) == [ONE, TWO, three, four]
+    assert [turn.notices for turn in recalled(rows[::-1])] == [(READ_BACK,), (), (), ()]
+
+
+@pytest.mark.parametrize("answer", ["line\r\ntwo", "a\rb", "bell\x07 and \x1b[1m", "zero\x00", "half \ud83d"])
+def test_an_answer_that_could_not_be_sent_as_it_came_stands(run_log: RunLog, answer: str) -> None:
+    told = ("one", clean_text(answer))
+    for record in (row(1, "one", answer), row(2, *TWO, (told,)), row(3, "three", "3", (told, TWO))):
+        run_log.add(record)
+    turns = recalled(run_log.recent())
+    assert [turn.question for turn in turns] == ["one", "two", "three"]
+    assert turns[0].notices == (READ_BACK,)
+
+
+def test_earlier_rows_that_are_not_shown_are_said() -> None:
+    """The last question may have been so long that nothing else fitted, or the first one anew."""
+    rows = row(1, *ONE), row(2, *TWO, (ONE,)), row(3, "a very long one", "3")
+    [turn] = recalled(rows[::-1])
+    assert turn.notices == (READ_BACK, BEFORE_IT)
+    failed = row(1, "one", "", status="failed")
+    [turn] = recalled([row(2, *TWO), failed])
+    assert turn.notices == (READ_BACK,)
+    [turn] = recalled([row(2, *TWO), reduced(row(1, *ONE), "off")])
+    assert turn.notices == (READ_BACK, BEFORE_IT)
+    pair = row(1, "one", "all", pair_id="p", mode="sync"), row(2, *ONE, pair_id="p")
+    [turn] = recalled(pair[::-1])
+    assert turn.notices == (READ_BACK,)
+
+
 def test_both_answers_of_a_turn_come_back() -> None:
     rows = row(1, "one", "all", pair_id="p", mode="sync"), row(2, *ONE, pair_id="p"), row(3, *TWO, (ONE,))
     first, _ = recalled(rows[::-1])
@@ -106,11 +142,13 @@ def test_figures_and_failures_come_with_them() -> None:
 # --- through the log --------------------------------------------------------------------------------------------------
 
 
-def asked(services: Services, conversation: Conversation, question: str, replacing: int | None = None) -> Turn:
+def asked(
+    services: Services, conversation: Conversation, question: str, replacing: int | None = None, **asked: Any
+) -> Turn:
     """One turn as the page asks it."""
 
     async def act() -> Turn:
-        form = Form(prompt=question, model_id="simulated.swift", max_tokens=8)
+        form = Form(**{"prompt": question, "model_id": "simulated.swift", "max_tokens": 8, **asked})
         request, notices = make_request(form, conversation, services.runner.estimator, replacing=replacing)
         turn = conversation.begin(question, "stream", replacing=replacing, notices=notices)
         return [seen async for seen in answer(services.runner, conversation, turn, request)][-1]
@@ -148,6 +186,27 @@ def test_another_process_finds_what_stands_by_the_key_alone(run_log: RunLog, end
     assert id_as_key.turns() == ()
     for each in services:
         each.runner.close()
+
+
+@pytest.mark.parametrize("models", [[OTHER, OTHER, TITAN], [OTHER, TITAN, OTHER], [TITAN, TITAN, TITAN]])
+def test_a_model_without_system_prompts_is_recalled_like_any_other(
+    run_log: RunLog, wire: WireServer, models: list[str]
+) -> None:
+    titan = stream([chunk_frame({"outputText": "Said.", "completionReason": "FINISH"})])
+    other = stream([*text_frames("Said."), *stop_frames()])
+    wire.reply_with(*(titan if model == TITAN else other for model in models))
+    services = make_services(Backends("auto", endpoint_url=wire.url), run_log)
+    conversation = services.conversations.open("k" * 32)
+    for question, model in zip(("one", "two", "three"), models, strict=True):
+        asked(services, conversation, question, model_id=model, system="Be kind.")
+    rows = run_log.recent()
+    turns = recalled(rows)
+    services.runner.close()
+    assert [turn.question for turn in turns] == ["one", "two", "three"]
+    assert turns[0].notices == (READ_BACK,)
+    assert {record.system_prompt for record in rows} == {"Be kind."}
+    assert "Be kind." not in str([(record.prompt, record.conversation) for record in rows])
+    assert [str(sent.body).count("Be kind.") for sent in wire.asked] == [1, 1, 1]
 
 
 def test_it_is_looked_up_once_and_again_only_where_that_failed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -181,3 +182,18 @@ def test_an_opaque_arn_whose_model_is_of_no_family_goes_through_converse() -> No
 def test_a_model_without_text_stays_refused_whatever_is_said() -> None:
     with pytest.raises(UnknownModelError, match="makes no text"):
         resolve("amazon.titan-embed-text-v2:0", family="titan")
+
+
+@pytest.mark.parametrize("api", ["invoke", "converse"])
+def test_a_system_prompt_without_a_place_of_its_own_stands_in_front_of_the_first_turn(api: Api) -> None:
+    turns = (
+        Message(role="user", text="Hi"),
+        Message(role="assistant", text="Yo"),
+        Message(role="user", text="More"),
+    )
+    request = GenerationRequest(model_id="amazon.titan-text-express-v1", messages=turns, system="Be brief.")
+    resolved = resolve(request.model_id, api=api)
+    written = resolved.encode(request, stream=False)
+    joined = replace(request, system=None, messages=(Message(role="user", text="Be brief.\n\nHi"), *turns[1:]))
+    assert written == resolved.encode(joined, stream=False)
+    assert str(written).count("Be brief.") == 1

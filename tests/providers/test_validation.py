@@ -133,12 +133,10 @@ def test_a_model_without_turns_takes_one_question() -> None:
     assert "single question" in refused(ask("Hi", "Hello.", "More"), replace(OPEN, multi_turn=False))[1]
 
 
-def test_a_system_prompt_that_is_not_taken_stands_in_front() -> None:
-    checked, notices = check(
-        ask("Hi", "Yo", "More", system="Be brief."), replace(OPEN, system_prompt=False), stream=True
-    )
-    assert checked.system is None
-    assert [turn.text for turn in checked.messages] == ["Be brief.\n\nHi", "Yo", "More"]
+def test_a_system_prompt_that_is_not_taken_is_said_and_stays_one_until_it_is_written() -> None:
+    asked = ask("Hi", "Yo", "More", system="Be brief.")
+    checked, notices = check(asked, replace(OPEN, system_prompt=False), stream=True)
+    assert checked == asked
     assert "no system prompt" in notices[0]
 
 
