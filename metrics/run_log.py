@@ -79,11 +79,11 @@ class RunLog:
 
     @property
     def where(self) -> str:
-        """The file of the log, or its address without a password; empty where it is in memory."""
+        """The file of the log, or its address without password and options, where one may be, too; empty in memory."""
         url = self._database.engine.url
         if self._dialect == "sqlite":
             return "" if url.database in (None, "", ":memory:") else str(url.database)
-        return url.render_as_string(hide_password=True)
+        return url.set(query={}).render_as_string(hide_password=True)
 
     def close(self) -> None:
         """Closes all connections."""

@@ -305,6 +305,22 @@ def test_a_log_knows_whether_it_was_made_now(new_url: str) -> None:
         assert not second.is_new
 
 
+@pytest.mark.parametrize("place", ["before the host", "behind the question mark"])
+def test_where_a_server_is_is_told_without_a_password(postgresql_log: str, place: str) -> None:
+    """libpq takes it from either place (its manual, Connection URIs)."""
+    url = sa.make_url(postgresql_log)
+    who = {"user": url.username or "postgres", "password": "test-secret"}
+    if place == "before the host":
+        given = url.set(username=who["user"], password=who["password"])
+    else:
+        given = url.set(username=None, password=None).update_query_dict(who)
+    with RunLog(given.render_as_string(hide_password=False)) as log:
+        assert "test-secret" not in log.where
+        assert "?" not in log.where
+        assert log.where.startswith("postgresql")
+        assert log.where.endswith(f"/{url.database}")
+
+
 def test_where_it_lies_is_told_without_a_password(sqlite_log: RunLog, path: Path) -> None:
     assert sqlite_log.where == str(path)
     assert path in files(sqlite_log)
