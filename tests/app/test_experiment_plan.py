@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.experiment_plan import BLOCK, ExperimentSettings, checked, plan, request_of
-from metrics.pairs import without_nonce
+from metrics.texts import without_nonce
 from providers.errors import InvalidValueError, UnknownModelError
 
 ONE = ExperimentSettings(models=("simulated.swift",), prompts=("Why?",))

@@ -11,6 +11,7 @@ import pytest
 
 from metrics.contrast import between
 from metrics.experiment_log import StoredExperiment
+from metrics.pairs import asked
 from metrics.record import RunRecord
 from metrics.run_log import Order, RunFilter, RunLog
 from metrics.silences import reader_of, text_arrivals
@@ -85,6 +86,17 @@ def test_equal_texts_have_equal_fingerprints() -> None:
     assert first.prompt == second.prompt == FINGERPRINT + hashlib.sha256(b"The sea?").hexdigest()
     assert first.prompt != other.prompt
     assert [turn["role"] for turn in first.conversation] == ["user", "assistant"]
+
+
+@pytest.mark.parametrize("texts", ["full", "hash"])
+@pytest.mark.parametrize("name", ["prompt", "system_prompt"])
+def test_calls_of_an_experiment_that_ask_the_same_are_known_as_such(texts: Texts, name: str) -> None:
+    """Each of them begins with characters of its own."""
+    calls = [f"[{nonce}]\nThe sea?" for nonce in ("0123456789ab", "ba9876543210")] + ["The sea?", "[note]\nThe sea?"]
+    first, second, plain, other = (
+        asked(reduced(record(f"run-{n}", **{"prompt": "Hi", name: text}), texts)) for n, text in enumerate(calls)
+    )
+    assert first == second == plain != other
 
 
 def test_what_was_empty_stays_empty(texts: Texts) -> None:
@@ -181,6 +193,13 @@ def test_no_reader_and_no_length_is_made_up(texts: Texts) -> None:
     assert len(text_arrivals(complete)) == 1
     assert text_arrivals(reduced(complete, texts)) == ()
     assert text_arrivals(reduced(streamed, texts)) == text_arrivals(streamed)
+
+
+def test_pairs_of_an_experiment_with_a_nonce_are_still_pairs_of_the_same_question() -> None:
+    """As an experiment asks by default."""
+    a = [replace(run, prompt=f"[{number:012x}]\nHi") for number, run in enumerate(experiment([1.0] * 8))]
+    b = [replace(run, run_id=f"b-{run.run_id}", request_model="b", prompt=f"[{0xB:011x}b]\nHi") for run in a]
+    assert between([reduced(run, "hash") for run in a], [reduced(run, "hash") for run in b]).paired
 
 
 def test_questions_that_were_not_kept_are_not_taken_for_the_same() -> None:
