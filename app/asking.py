@@ -18,7 +18,7 @@ from app.api_errors import error_response
 from app.api_schema import GenerateBody
 from app.idempotency import AskedBefore
 from app.live import RunFailure, RunUpdate
-from app.records import RunLabels
+from app.records import RunLabels, stop_reason_of
 from app.run import Run
 from app.services import Services
 from app.sse import GRACE_S, KEPT_RUNS, Streams, closing, not_kept, read_position, stored_events, stored_failure
@@ -160,8 +160,8 @@ def _stored(record: RunRecord) -> Response:
         failure = not_kept(record)
     if failure is not None:
         return error_response(failure)
-    reason = record.finish_reasons[0] if record.finish_reasons else None
-    return JSONResponse({"text": record.response, "model_id": record.request_model, **closing(record, reason)})
+    told = closing(record, stop_reason_of(record))
+    return JSONResponse({"text": record.response, "model_id": record.request_model, **told})
 
 
 def _stopped(record: RunRecord) -> Response:

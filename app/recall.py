@@ -12,9 +12,9 @@ from datetime import datetime
 
 from app.conversations import MAX_TURNS, Turn, TurnMode
 from app.live import STATES, RunFailure, RunUpdate
+from app.records import stop_reason_of
 from metrics.record import RunRecord
 from metrics.texts import texts_of
-from providers.types import StopReason
 from providers.validation import clean_text
 
 Told = Sequence[Mapping[str, str]]
@@ -91,7 +91,6 @@ def _turn(row: RunRecord, rows: Sequence[RunRecord], notices: tuple[str, ...]) -
 def _update(row: RunRecord) -> RunUpdate:
     """The last update of the run, as far as its row tells."""
     failed = row.status in ("failed", "interrupted")
-    reason = row.finish_reasons[0] if row.finish_reasons else None
     sentence = row.error_message or "The answer broke off."
     failure = RunFailure(sentence=sentence, type=row.error_type or "Error", request_id=row.request_id)
     return RunUpdate(
@@ -108,7 +107,7 @@ def _update(row: RunRecord) -> RunUpdate:
         tokens=row.tokens_estimated if row.output_tokens is None else row.output_tokens,
         tokens_reported=row.tokens_source == "usage",
         resends=row.resends,
-        stop_reason=next((known for known in StopReason if known.value == reason), None),
+        stop_reason=stop_reason_of(row),
         failure=failure if failed else None,
         record=row,
     )

@@ -18,7 +18,8 @@ from metrics.record import Mode, Phase, RunRecord, RunStatus, chunks_since, time
 from metrics.timing import NS_PER_S, Kind, TokenCounts, flags, measure
 from metrics.tokens import ESTIMATOR_VERSION, TokenEstimator, text_size
 from providers.errors import ProviderError
-from providers.types import Completion, GenerationRequest, Usage
+from providers.families.pieces import reason_of
+from providers.types import Completion, GenerationRequest, StopReason, Usage
 
 MOST_TOKENS = 2**40
 
@@ -140,6 +141,15 @@ def client_versions() -> Mapping[str, str]:
     """What measured: versions that can move the figures."""
     names = ("boto3", "botocore", "urllib3")
     return {"playground": __version__, "python": platform.python_version()} | {name: version(name) for name in names}
+
+
+def stop_reason_of(record: RunRecord) -> StopReason | None:
+    """Why an answer ended, from its row, which holds the service's own word. Two families that have reached their end
+    of life gave words another meaning than the rest: of Jurassic-2 a caller's stop sequence is taken for the end of the
+    turn here, of Claude's text completions the end of the turn for a stop sequence."""
+    if record.finish_reasons:
+        return reason_of(record.finish_reasons[0])
+    return StopReason.OTHER if record.status == "completed" else None
 
 
 def _asked(request: GenerationRequest) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sse_starlette import ServerSentEvent
 
 from app.forgetting import is_gone
 from app.live import RunFailure, RunUpdate
+from app.records import stop_reason_of
 from app.run import Run
 from metrics.record import RunRecord
 from metrics.texts import texts_of
@@ -132,11 +133,7 @@ async def stored_events(record: RunRecord, resets: int, sent: int) -> AsyncGener
         rest = record.response[sum(sizes[:sent]) :]
         yield _unnamed({"text": rest}, f"{record.run_id}:{resets}:{len(sizes)}")
     failure = stored_failure(record)
-    if failure is None:
-        reason = record.finish_reasons[0] if record.finish_reasons else None
-        data = {"done": True, **closing(record, reason)}
-    else:
-        data = _failed(failure)
+    data = _failed(failure) if failure else {"done": True, **closing(record, stop_reason_of(record))}
     yield _unnamed(data, f"{record.run_id}:{resets}:{END}")
 
 

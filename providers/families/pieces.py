@@ -58,7 +58,12 @@ _REASONS: Mapping[str, StopReason] = {
 
 def stopped(word: str, reason: StopReason | None = None) -> MessageStop:
     """The end of an answer for the service's own `word`, whatever its case; `reason` where the word misleads."""
-    return MessageStop(reason=reason or _REASONS.get(word.lower(), StopReason.OTHER), raw_reason=word)
+    return MessageStop(reason=reason or reason_of(word), raw_reason=word)
+
+
+def reason_of(word: str) -> StopReason:
+    """What a service's `word` means wherever it does not mislead, whatever its case."""
+    return _REASONS.get(word.lower(), StopReason.OTHER)
 
 
 def one_answer(family: str, events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:

@@ -18,6 +18,7 @@ from app.keys import Keys
 from app.services import make_services
 from metrics.run_log import RunLog
 from providers.connect import Backends
+from providers.local.event_stream import chunk_frame
 from tests.app.conftest import served
 from tests.app.test_api import CLAUDE, events_of
 from tests.patience import until
@@ -70,6 +71,24 @@ def test_what_has_left_the_memory_comes_from_the_log(run_log: RunLog, wire: Wire
         assert events_of(second.text)[-1] == events_of(first.text)[-1]
     else:
         assert second.json() == first.json()
+
+
+@pytest.mark.parametrize(("word", "reason"), [("length", "max_tokens"), ("stop", "end_turn"), ("Nowhere", "other")])
+@pytest.mark.parametrize("path", ["/api/generate", STREAM])
+def test_from_the_log_an_ending_has_the_same_word(
+    run_log: RunLog, wire: WireServer, path: str, word: str, reason: str
+) -> None:
+    answer = {"generation": "Hello", "prompt_token_count": 3, "generation_token_count": 1, "stop_reason": word}
+    wire.reply_with(document(answer) if path != STREAM else stream([chunk_frame(answer)]))
+    asked = {"prompt": "Hi", "model_id": "us.meta.llama3-3-70b-instruct-v1:0"}
+    services = make_services(Backends("auto", endpoint_url=wire.url), run_log)
+    with served(build_api(services, kept_runs=1)) as url:
+        answers = [ask(url, asked, path, key=key) for key in ("k", "other", "k")]
+    services.runner.close()
+    told = [events_of(answer.text)[-1][1] if path == STREAM else answer.json() for answer in answers]
+    assert told[0]["stop_reason"] == reason
+    assert told[2] == told[0]
+    assert len(wire.asked) == 2
 
 
 def test_another_body_is_409(far: str, wire: WireServer) -> None:

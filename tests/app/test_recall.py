@@ -139,6 +139,17 @@ def test_figures_and_failures_come_with_them() -> None:
     assert (update.elapsed_s, update.first_text_s, update.tokens, update.tokens_reported) == (7.4, 0.412, 412, True)
 
 
+def test_why_an_answer_ended_is_told_in_the_same_words_as_before() -> None:
+    """The row has the service's own word; one without a word is of a stream that ended as it should."""
+    words = {"length": "max_tokens", "FINISH": "end_turn", "end_turn": "end_turn", "wonder": "other"}
+    for word, reason in words.items():
+        [turn] = recalled([row(1, *ONE, finish_reasons=(word,))])
+        assert turn.answers[0].stop_reason == reason
+    assert recalled([row(1, *ONE, finish_reasons=())])[0].answers[0].stop_reason == "other"
+    [cut] = recalled([row(1, *ONE, finish_reasons=(), status="cancelled")])
+    assert cut.answers[0].stop_reason is None
+
+
 # --- through the log --------------------------------------------------------------------------------------------------
 
 
