@@ -125,16 +125,21 @@ class Conversation:
 
     def recall(self) -> None:
         """Brings back what was said before this process knew the conversation, once. It may take as long as a question
-        to the run log, and raises what that raises; then it is tried again the next time."""
+        to the run log, and raises what that raises; then it is tried again the next time, as long as nothing was said
+        meanwhile."""
         with self._finding:
-            if self._found:
+            if self._found or self._entries:
                 return
             turns = self._find(self.id)
-            self._found = True
             with self._lock:
-                if not self._entries:
+                if not self._entries and not self._found:  # it may have been cleared while the log was asked
                     self._entries = [_Entry(turn=turn, answers=list(turn.answers), open=False) for turn in turns]
                     self._next_id = turns[-1].id + 1 if turns else 1
+                self._found = True
+
+    def is_new(self) -> None:
+        """Its key was made just now: nothing can be kept of it elsewhere."""
+        self._found = True
 
     def turns(self) -> tuple[Turn, ...]:
         """Everything that was said, oldest first, the open turn included."""
@@ -210,10 +215,11 @@ class Conversation:
             entry.cancel()
 
     def clear(self) -> None:
-        """Forgets everything; what is under way is stopped."""
+        """Forgets everything; what is under way is stopped. It is not brought back, either."""
         self.stop()
         with self._lock:
             self._entries = []
+            self._found = True
 
     def forget(self, run_ids: Collection[str] | None) -> None:
         """Drops the answers of runs that were deleted from the log, `None` for all that have ended, and the questions
@@ -242,6 +248,13 @@ class Conversations(Keyed[Conversation]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(lambda key: Conversation(key, find), keep_s=keep_s, most=max_conversations, clock=clock)
+
+    def open(self, key: str | None) -> Conversation:
+        """As every kept thing; one that gets a fresh key is not looked for elsewhere."""
+        conversation = super().open(key)
+        if conversation.key != key:
+            conversation.is_new()
+        return conversation
 
     def forget(self, run_ids: Collection[str] | None) -> None:
         """What was deleted from the log is neither shown nor told to a model any more; `None`: all that has ended."""

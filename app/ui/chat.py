@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from starlette.concurrency import run_in_threadpool
 
 from app.conversations import Conversation, ConversationBusy, Turn
 from app.services import Services
@@ -112,7 +113,7 @@ class _Asking:
 
     async def ask(self, event: gr.EventData, key: Any, *values: Any) -> AsyncGenerator[tuple[Any, ...]]:
         """One question from its check to the end of its last answer."""
-        conversation = await asyncio.to_thread(self._opened, key)
+        conversation = await run_in_threadpool(self._opened, key)
         async with aclosing(self._views(conversation, data_of(event), values)) as views:
             async for view in views:
                 yield view.outputs()
@@ -189,7 +190,7 @@ class _Asking:
     async def restore(self, key: Any) -> tuple[Any, ...]:
         """The conversation of a page that was opened again. An answer that its former self was reading is stopped,
         and shown as far as it came."""
-        conversation = await asyncio.to_thread(self._opened, key)
+        conversation = await run_in_threadpool(self._opened, key)
         conversation.stop()
         for _ in range(20):
             if not conversation.busy:

@@ -238,6 +238,50 @@ def test_it_is_looked_up_once_and_again_only_where_that_failed() -> None:
     assert next(told) == 2
 
 
+def test_a_log_that_does_not_answer_is_asked_no_more_once_something_was_said() -> None:
+    told = itertools.count()
+
+    def find(_: str) -> tuple[Turn, ...]:
+        next(told)
+        raise RuntimeError("no log")
+
+    conversations = Conversations(find=find)
+    conversation = conversations.open("k" * 22)
+    with pytest.raises(RuntimeError):
+        conversation.recall()
+    turn = conversation.begin("one", "stream")
+    conversation.recall()
+    conversation.abandon(turn.id)  # nothing was sent: what was said before may still come back
+    with pytest.raises(RuntimeError):
+        conversation.recall()
+    conversation.clear()
+    conversation.recall()
+    assert next(told) == 2
+
+
+def test_what_is_cleared_while_the_log_is_asked_stays_away() -> None:
+    def find(_: str) -> tuple[Turn, ...]:
+        conversation.clear()
+        return (Turn(id=1, question="one", mode="stream"),)
+
+    conversation = Conversations(find=find).open("k" * 22)
+    conversation.recall()
+    assert conversation.turns() == ()
+
+
+@pytest.mark.parametrize("key", [None, "", "short"])
+def test_a_key_that_was_made_just_now_is_not_looked_for(key: str | None) -> None:
+    def find(_: str) -> tuple[Turn, ...]:
+        raise RuntimeError("no log")
+
+    conversations = Conversations(find=find)
+    conversation = conversations.open(key)
+    conversation.recall()
+    conversations.open(conversation.key).recall()
+    with pytest.raises(RuntimeError):
+        conversations.open("k" * 22).recall()
+
+
 def test_what_was_said_meanwhile_stays() -> None:
     conversation = Conversations(find=lambda _: (Turn(id=1, question="one", mode="stream"),)).open("k" * 22)
     conversation.begin("two", "stream")
