@@ -2,8 +2,9 @@
 
 A row says what its model was told before it, so that a question and its answer stand in every later row of their
 conversation, too. Where that question's row is deleted, both are taken out of the rows that stay. They are found by
-their words: the way to a model makes line ends line feeds and drops control characters, and puts the system prompt in
-front of the first question where a model takes none. A part of a question or an answer is not recognized.
+their words: the way to a model makes line ends line feeds and drops control characters, and rows of an earlier version
+have the system prompt in front of the first question where a model took none. A part of a question or an answer is not
+recognized.
 
 Rows of no conversation, which are those of the terminal and of programs that send the earlier turns themselves, are not
 looked at: nothing says to which rows their turns belong.
