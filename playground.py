@@ -90,10 +90,12 @@ def _models(settings: Settings) -> int:
 
 
 def _for_a_shell() -> int:
-    """`main`, ending quietly where whoever read the output has gone (`… | head`)."""
+    """`main`, ending quietly on Ctrl-C, and where whoever read the output has gone (`… | head`)."""
     try:
         status = main()
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130  # before there was anything to end in order
     except BrokenPipeError:
         # Python would try to write the rest once more when it closes the stream, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,7 +7,7 @@ Bad input is 400 with a sentence that names the field; before the stream faults 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -29,6 +29,7 @@ from app.api_schema import (
     Health,
     IdempotencyKey,
     ModelsAnswer,
+    RunsQuery,
     failures,
 )
 from app.asking import Asking
@@ -121,6 +122,7 @@ def _router(services: Services, kept_runs: int) -> APIRouter:
 def _add_facts(router: APIRouter, services: Services) -> None:
     """What the server is, and what it can be asked for."""
 
+    @router.head("/healthz", include_in_schema=False)
     @router.get("/healthz", summary="Whether the server is up, and which backend answers", response_model=Health)
     async def healthz() -> dict[str, str | None]:
         status = services.backends.status
@@ -180,16 +182,10 @@ def _add_run_log(router: APIRouter, services: Services) -> None:
         summary="The run log, newest first, by the columns of docs/metrics.md",
         responses=LOG_AS_CSV | failures(400, 503),
     )
-    def runs(
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        model_id: str | None = None,
-        mode: Literal["stream", "sync"] | None = None,
-        status: Literal["completed", "interrupted", "cancelled", "failed"] | None = None,
-        format: Literal["json", "csv"] = "json",  # the name in the query string
-    ) -> Response:
-        found = services.run_log.recent(limit, model_id=model_id, mode=mode, status=status)
+    def runs(query: Annotated[RunsQuery, Query()]) -> Response:
+        found = services.run_log.recent(query.limit, model_id=query.model_id, mode=query.mode, status=query.status)
         rows = [record.to_row() for record in found]
-        if format == "csv":
+        if query.format == "csv":
             headers = {"Content-Disposition": 'attachment; filename="runs.csv"'}
             return Response(to_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
         return JSONResponse({"runs": rows})

@@ -45,6 +45,8 @@ class GenerateBody(BaseModel):
 class GenerateQuery(BaseModel):
     """The same in a query string, for one question without earlier turns."""
 
+    model_config = ConfigDict(extra="forbid")
+
     prompt: str = ""
     model_id: str | None = None
     system: str | None = None
@@ -60,6 +62,18 @@ class GenerateQuery(BaseModel):
     def body(self) -> GenerateBody:
         """As a body says it."""
         return GenerateBody(messages=None, **self.model_dump())
+
+
+class RunsQuery(BaseModel):
+    """Which rows of the log, and how."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(100, ge=1, le=1000)
+    model_id: str | None = None
+    mode: Literal["stream", "sync"] | None = None
+    status: Literal["completed", "interrupted", "cancelled", "failed"] | None = None
+    format: Literal["json", "csv"] = "json"
 
 
 IdempotencyKey = Annotated[

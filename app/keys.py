@@ -62,10 +62,10 @@ def read_keys(path: str) -> Keys:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, colon, key = line.strip().partition(":")
-        if not colon or not name or len(key) < MIN_KEY_CHARS or name in keys:
+        if not colon or not name or len(key) < MIN_KEY_CHARS or name in keys or key in keys.values():
             raise ConfigurationError(
-                f"Line {number} of {path} is no key: write name:key, each name once, with keys of at least "
-                f"{MIN_KEY_CHARS} characters."
+                f"Line {number} of {path} is no key: write name:key, each name and each key once, with keys of at "
+                f"least {MIN_KEY_CHARS} characters."
             )
         keys[name] = key
     if not keys:

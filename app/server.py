@@ -111,7 +111,8 @@ def serve_on(listener: socket.socket, settings: Settings, keys: Keys | None) -> 
     # for 0.2 to 0.7 s, in the middle of what is being timed (measured on two cores, CPython 3.11).
     gc.collect()
     gc.freeze()
-    _Server(config, services).run(sockets=[listener])
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises what ended it once more when all is closed
+        _Server(config, services).run(sockets=[listener])
     return 0
 
 

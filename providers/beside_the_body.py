@@ -61,4 +61,4 @@ def _number(value: Any) -> float | None:
 
 def _seconds(milliseconds: Any) -> float | None:
     number = _number(milliseconds)
-    return None if number is None else number / 1000
+    return None if number is None else round(number / 1000, 9)  # 0.009 / 1000 has sixteen digits

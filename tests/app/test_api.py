@@ -268,6 +268,21 @@ def test_bad_input_is_a_sentence_that_names_the_field(
 
 
 @pytest.mark.parametrize(
+    ("path", "asked"), [("/api/generate", {"prompt": "x", "modle_id": SWIFT}), ("/api/runs", {"offset": "3"})]
+)
+def test_a_misspelt_word_in_a_query_is_told(here: str, run_log: RunLog, path: str, asked: dict[str, str]) -> None:
+    answer = httpx.get(here + path, params=asked, timeout=10, trust_env=False)
+    assert answer.status_code == 400
+    assert list(asked)[-1] in answer.json()["error"]
+    assert run_log.count() == 0
+
+
+def test_whether_it_is_up_may_be_asked_without_a_body(here: str) -> None:
+    answer = httpx.head(here + "/healthz", timeout=10, trust_env=False)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize(
     ("http", "code", "message", "status"),
     [
         ("429 Too Many Requests", "ThrottlingException", "Too many tokens per day.", 429),

@@ -70,6 +70,7 @@ def test_a_file_with_comments_is_read(tmp_path: Path) -> None:
         ("", 0o600, "holds no key"),
         ("ana\n", 0o600, "Line 1 .* is no key"),
         (f"ana:{ANA}\nana:{BEN}\n", 0o600, "Line 2"),
+        (f"ana:{ANA}\nben:{ANA}\n", 0o600, "Line 2 .* each key once"),
         ("ana:short\n", 0o600, "at least 16"),
         (f"ana:{ANA}\n", 0o644, "chmod 600"),
     ],

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from metrics.run_log import RunLog
 from tests.reliability.conftest import TALKER, server
@@ -79,7 +80,10 @@ def post(url: str, body: dict[str, object]) -> httpx.Response:
     return httpx.post(url + "/api/generate", json=body, timeout=20, trust_env=False)
 
 
-def test_told_to_end_it_ends_in_time_and_every_answer_has_its_last_word(wire: WireServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("told_by", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)])
+def test_told_to_end_it_ends_in_time_and_every_answer_has_its_last_word(
+    wire: WireServer, tmp_path: Path, told_by: signal.Signals, status: int
+) -> None:
     """F31: twenty streams in mid-answer."""
     wire.reply_with(stream(text_frames("Half ", "an ans"), silence))
     asked = {"prompt": "Hi", "model_id": TALKER, "api": "converse"}
@@ -99,9 +103,11 @@ def test_told_to_end_it_ends_in_time_and_every_answer_has_its_last_word(wire: Wi
             watcher.start()
         assert all(begun.acquire(timeout=10) for _ in watchers)
         told = time.monotonic()
-        running.process.send_signal(signal.SIGTERM)
+        running.process.send_signal(told_by)
         running.process.wait(10)
         assert time.monotonic() - told < 5
+        assert running.process.returncode == status
+        assert "Traceback" not in running.errors.read_text()
         for watcher in watchers:
             watcher.join(5)
         rows = running.rows()
