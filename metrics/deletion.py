@@ -30,7 +30,8 @@ from metrics.run_table import experiments, open_runs, runs, votes
 from metrics.told import forget_told
 
 BATCH = 200
-"""Rows in one transaction: those who write meanwhile wait for less than half a second."""
+"""Rows in one transaction: those who write meanwhile wait for some 0.3 s, and for 0.9 s where turns are cut out of long
+conversations (measured 2026-11, 50,000 rows, 2 cores)."""
 WORTH_A_VACUUM = 0.1
 """Share of the file that is free. Writing it anew takes seconds in a long log and holds all writers up; little room is
 left for new rows."""
