@@ -14,9 +14,9 @@ from fastapi.responses import JSONResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
 
-from app.api_errors import error_response
+from app.api_errors import STATUSES, error_response
 from app.api_schema import GenerateBody
-from app.idempotency import AskedBefore
+from app.idempotency import AskedBefore, AskedBy
 from app.live import RunFailure, RunUpdate
 from app.records import RunLabels, stop_reason_of
 from app.run import Run
@@ -24,6 +24,7 @@ from app.services import Services
 from app.sse import GRACE_S, KEPT_RUNS, Streams, closing, not_kept, read_position, stored_events, stored_failure
 from metrics.record import RunRecord
 from metrics.texts import texts_of
+from providers import errors
 from providers.errors import InvalidValueError
 from providers.retry import RetryPolicy
 from providers.types import GenerationRequest, InferenceConfig, Message
@@ -71,6 +72,7 @@ class Asking:
 
         login: str = getattr(request.state, "login", "")
         said = hashlib.sha256(body.model_dump_json().encode()).digest()
+        await self._free_after_passing_failure((login, key))
         run_id = await self._before.run_id((login, key), said, begin)
         match await self._found(run_id):
             case Run() as run:
@@ -78,6 +80,13 @@ class Asking:
             case RunRecord() as record:
                 return _event_stream(stored_events(record, 0, 0)) if body.stream else _stored(record)
         raise HTTPException(404, "The answer to this Idempotency-Key is not known here any more.")
+
+    async def _free_after_passing_failure(self, asked_by: AskedBy) -> None:
+        """A run that failed without a word, by something that passes, is no answer to keep: who was told to come back
+        later is answered then."""
+        run_id = self._before.begun(asked_by)
+        if run_id is not None and _failed_in_passing(await self._found(run_id)):
+            self._before.forget(asked_by, run_id)
 
     async def _go_on(self, event_id: str) -> Response:
         """The way back into a run, for a client that lost its connection. Never a second call to the model."""
@@ -134,6 +143,25 @@ class Asking:
             family=body.family,
             api=body.api,
         )
+
+
+# Errors travel by the names of their classes, in updates as in rows.
+_PASSING = frozenset(
+    name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.TransientError)
+)
+
+
+def _failed_in_passing(found: Run | RunRecord | None) -> bool:
+    """Whether nothing was delivered of this run, and the same request may succeed later."""
+    match found:
+        case Run():
+            seen = found.snapshot()
+            kind = seen.failure.type if seen.failure and not seen.text and not seen.resets else None
+        case RunRecord():
+            kind = None if any(piece == "text" for _, piece, _ in found.chunks or ()) else found.error_type
+        case None:
+            kind = None
+    return kind is not None and (kind in _PASSING or STATUSES.get(kind) in (429, 503))
 
 
 def _event_stream(events: AsyncGenerator[ServerSentEvent]) -> Response:

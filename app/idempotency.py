@@ -80,6 +80,18 @@ class AskedBefore:
             )
         return await asyncio.shield(asked.run_id)  # who leaves does not take it away from the others
 
+    def begun(self, key: AskedBy) -> str | None:
+        """The id of the run that was begun for `key`; `None` where there is none, or it is only about to begin."""
+        asked = self._asked.get(key)
+        if asked is None or not asked.run_id.done() or asked.run_id.cancelled() or asked.run_id.exception() is not None:
+            return None
+        return asked.run_id.result()
+
+    def forget(self, key: AskedBy, run_id: str) -> None:
+        """Frees `key` where it still stands for this run: the next question with it begins another one."""
+        if self.begun(key) == run_id:
+            del self._asked[key]
+
     def _forget_refused(self, key: AskedBy, ended: asyncio.Future[str]) -> None:
         asked = self._asked.get(key)
         if (ended.cancelled() or ended.exception() is not None) and asked is not None and asked.run_id is ended:

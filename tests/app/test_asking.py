@@ -13,14 +13,16 @@ import pytest
 
 from app import sse
 from app.api import build_api
+from app.asking import _failed_in_passing
 from app.guard import Guard
 from app.keys import Keys
 from app.services import make_services
 from metrics.run_log import RunLog
 from providers.connect import Backends
-from providers.local.event_stream import chunk_frame
+from providers.local.event_stream import chunk_frame, exception_frame
 from tests.app.conftest import served
 from tests.app.test_api import CLAUDE, events_of
+from tests.app.ui.make import a_record
 from tests.patience import until
 from tests.wire import Connection, WireServer, document, failure, hang_up, silence, stop_frames, stream, text_frames
 
@@ -118,6 +120,58 @@ def test_a_failure_of_the_service_is_told_again(far: str, wire: WireServer) -> N
     assert first.status_code == second.status_code == 403
     assert first.json() == second.json()
     assert len(wire.asked) == 1
+
+
+PASSING = [
+    ("429 Too Many Requests", "ThrottlingException", "ThrottledError"),
+    ("503 Service Unavailable", "ServiceUnavailableException", "ServiceUnavailableError"),
+    ("408 Request Timeout", "ModelTimeoutException", "ModelTimeoutError"),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "kind"), PASSING)
+@pytest.mark.parametrize("path", ["/api/generate", STREAM])
+@pytest.mark.parametrize("kept_runs", [0, 200])
+def test_who_was_told_to_come_back_later_is_answered_then(
+    run_log: RunLog, wire: WireServer, status: str, code: str, kind: str, path: str, kept_runs: int
+) -> None:
+    refused = failure(status, code, "Later.", {"Retry-After": "0"})
+    body = document(ANSWER) if path != STREAM else stream([*text_frames("Hello"), *stop_frames()])
+    wire.reply_with(*[refused] * 3, body)
+    asked = CONVERSED if path == STREAM else NATIVE
+    services = make_services(Backends("auto", endpoint_url=wire.url), run_log)
+    with served(build_api(services, kept_runs=kept_runs)) as url:
+        first, second, third = (ask(url, asked, path) for _ in range(3))
+    services.runner.close()
+    assert kind in first.text
+    assert "Hello" in second.text
+    assert "Hello" in third.text
+    assert (len(wire.asked), run_log.count()) == (4, 2)
+
+
+def test_a_failure_that_passes_is_kept_where_a_part_was_delivered(far: str, wire: WireServer) -> None:
+    wire.reply_with(stream([*text_frames("Hel"), exception_frame("throttlingException", "Slow down.")]))
+    asked = CONVERSED | {"resume": "off"}
+    first, second = ask(far, asked, STREAM), ask(far, asked, STREAM)
+    assert events_of(second.text)[-1] == events_of(first.text)[-1]
+    assert len(wire.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "chunks", "passes"),
+    [
+        ("ConnectionFailedError", (), True),
+        ("ConnectionFailedError", ((5, "reasoning", 3),), True),
+        ("PlaygroundEndedError", (), True),
+        ("PlaygroundEndedError", ((5, "text", 3),), False),
+        ("QuotaExceededError", (), True),
+        ("ModelFailedError", (), False),
+        ("StreamInterruptedError", (), False),
+        (None, (), False),
+    ],
+)
+def test_which_failures_free_a_key(kind: str | None, chunks: Any, passes: bool) -> None:
+    assert _failed_in_passing(a_record(status="failed", error_type=kind, chunks=chunks)) is passes
 
 
 @pytest.mark.parametrize("key", ["", "two words", "x" * 256])

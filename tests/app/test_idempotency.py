@@ -70,6 +70,31 @@ def test_what_is_refused_leaves_no_key_behind() -> None:
     assert asyncio.run(act()) == "1"
 
 
+def test_a_key_is_freed_for_the_run_that_it_stands_for_alone() -> None:
+    async def act() -> list[str | None]:
+        before, begin = AskedBefore(), beginning("1", "2")
+        seen = [before.begun(ANA), await before.run_id(ANA, b"body", begin), before.begun(ANA)]
+        before.forget(ANA, "other")
+        seen.append(before.begun(ANA))
+        before.forget(ANA, "1")
+        before.forget(ANA, "1")
+        return [*seen, before.begun(ANA), await before.run_id(ANA, b"body", begin)]
+
+    assert asyncio.run(act()) == [None, "1", "1", "1", None, "2"]
+
+
+def test_a_run_that_is_about_to_begin_is_none_yet() -> None:
+    async def act() -> str | None:
+        before = AskedBefore()
+        first = asyncio.ensure_future(before.run_id(ANA, b"body", beginning("1")))
+        await asyncio.sleep(0)
+        seen = before.begun(ANA)
+        await first
+        return seen
+
+    assert asyncio.run(act()) is None
+
+
 def test_who_leaves_does_not_take_it_from_who_waits() -> None:
     async def act() -> str:
         before, begin = AskedBefore(), beginning("1", "2")
