@@ -112,4 +112,5 @@ def test_another_login_can_neither_watch_nor_cancel_nor_end_a_session(shared: Pl
         told = ana.get("/gradio_api/queue/data", params={"session_hash": "hers"}).text
         ended = [json.loads(line.removeprefix("data: ")) for line in told.splitlines() if '"process_completed"' in line]
         assert json.loads(ended[0]["output"]["data"][0])["state"] == "done"
-        assert ben.post("/gradio_api/queue/join", json={**asked, "session_hash": "his", "data": []}).status_code != 403
+        his = ben.post("/gradio_api/queue/join", json={**asked, "session_hash": "his", "data": ["Hi", SLOW, "", 3]})
+        assert (his.status_code, set(his.json())) == (200, {"event_id"})
