@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -161,7 +161,7 @@ class Visitor:
     """A browser window that notes what should not happen."""
 
     page: Page
-    forgiven: tuple[str, ...] = ()
+    forgiven: Sequence[str] = ()
     complaints: list[str] = field(default_factory=list)
 
     def open(self, url: str) -> Chat:
@@ -273,11 +273,12 @@ def _context(browser: Browser, **options: Any) -> BrowserContext:
 @pytest.fixture
 def visitors(browser: Browser, desk: BrowserContext) -> Iterator[Any]:
     """Makes tabs, with options windows of their own, each a person of its own. At the end nothing may have gone wrong
-    in any of them but what is forgiven: words in the messages of Gradio's own script."""
+    in any of them but what is forgiven: words in the messages of Gradio's own script, in a list for as long as they
+    are in it."""
     made: list[Visitor] = []
     contexts: list[BrowserContext] = []
 
-    def visit(url: str, forgiven: tuple[str, ...] = (), **options: Any) -> Chat:
+    def visit(url: str, forgiven: Sequence[str] = (), **options: Any) -> Chat:
         context = desk
         if options:
             context = _context(browser, **options)
