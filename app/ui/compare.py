@@ -205,6 +205,8 @@ class _Comparing:
         models = first_models(self._services.backends)
         usual = tuple(PaneSettings(model=model) for model in models[:2])
         panes = board.standing().panes
+        if board.standing().hidden:  # widgets in the order of the answers would tell whose they are
+            panes = tuple(sorted(panes, key=repr))
         arranged = await asyncio.to_thread(self._outputs.arranged, board.standing(), panes or usual, keep=not panes)
         offered = choices(self._services)
         size = len(compare_form.FIELDS)

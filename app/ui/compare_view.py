@@ -29,6 +29,8 @@ BUFFERED = (
     "it and here (a proxy, a guardrail). Its rate is withheld."
 )
 TOLD_LATER = "This answer failed. Why is told with the names."
+RETRY_TOLD_LATER = "the try before it failed"
+NOT_SAVED_TOLD_LATER = "Why is told with the names."
 _BUTTON = '<button type="button" class="pane-button" data-act="{act}" data-pane="{pane}"{more}>{words}</button>'
 
 
@@ -94,6 +96,7 @@ class CompareView:
 
     def panes(self, standing: Standing) -> tuple[list[str], list[list[str]]]:
         """For all panes there may be: the figures, and the answer as pieces that follow one another."""
+        standing = without_names(standing)
         axis_s = shared_axis_s(standing.answers, moving=standing.open)
         lanes = [*range(len(standing.answers)), *[None] * (MAX_LANES - len(standing.answers))]
         stats = ["" if pane is None else self._stats(standing, pane, axis_s) for pane in lanes]
@@ -125,7 +128,7 @@ class CompareView:
             return ['<p class="nothing">Its turn comes.</p>'] if standing.open else []
         marks = _badges(update, hidden=standing.hidden)
         if update.ended:
-            return [_ended(_without_names(update) if standing.hidden else update, marks)]
+            return [_ended(update, marks)]
         text = self._texts.setdefault(update.run_id, GrowingMarkdown())
         return [
             f'<section class="answer live" data-mode="{update.mode}" data-state="{update.state}">{marks}',
@@ -175,10 +178,23 @@ def _ended(update: RunUpdate, marks: str) -> str:
     )
 
 
+def without_names(standing: Standing) -> Standing:
+    """As far as it may be told: in a blind race no sentence of a model, a service or the log, for those name models,
+    regions and endpoints. Where the names are told it stays as it is."""
+    if not standing.hidden:
+        return standing
+    answers = tuple(answer and _without_names(answer) for answer in standing.answers)
+    return replace(standing, answers=answers)
+
+
 def _without_names(update: RunUpdate) -> RunUpdate:
-    """As far as it may be told in a blind race: notices and errors name the model."""
-    failure = update.failure and replace(update.failure, sentence=TOLD_LATER, request_id=None)
-    return replace(update, notices=(), failure=failure)
+    return replace(
+        update,
+        notices=(),
+        retry=update.retry and replace(update.retry, reason=RETRY_TOLD_LATER),
+        failure=update.failure and replace(update.failure, sentence=TOLD_LATER, request_id=None),
+        not_saved=update.not_saved and NOT_SAVED_TOLD_LATER,
+    )
 
 
 def _notices(update: RunUpdate) -> Sequence[str]:
@@ -234,6 +250,6 @@ def _announcement(standing: Standing, labels: Labels) -> str:
     """What a screen reader says: the steps of each answer, not its words."""
     return " ".join(
         f"{name_of(standing, pane, labels)}: {present.announcement(answer)}"
-        for pane, answer in enumerate(standing.answers)
+        for pane, answer in enumerate(without_names(standing).answers)
         if answer is not None
     )

@@ -8,6 +8,7 @@ from typing import Any
 from app.comparisons import PaneSettings, Standing
 from app.live import RunFailure, RunUpdate
 from app.ui.compare_view import CompareView, head, sent_words, state_line, tabs
+from providers.types import RetryScheduled
 from tests.app.ui.make import a_live_update, a_record, an_update
 
 MODEL = "us.amazon.nova-micro-v1:0"
@@ -109,6 +110,22 @@ def test_an_error_in_a_blind_race_waits_with_its_reason() -> None:
     assert "Why is told with the names." in hidden
     _, [told, *_] = drawn(standing(update, blind=True, choice="tie"))
     assert f"No access to {MODEL}." in told
+
+
+def test_no_sentence_with_a_name_is_told_in_a_blind_race_not_even_to_a_listener() -> None:
+    retry = RetryScheduled(attempt=2, of=3, wait_s=0.5, reason=f"{MODEL} failed.", error_type="ModelFailedError")
+    failure = RunFailure(sentence=f"No access to {MODEL}.", type="AccessDeniedError", request_id="r-1")
+    retrying = a_live_update(state="retrying", retry=retry)
+    failed = an_update(state="failed", text="", failure=failure, not_saved=f"The row of {MODEL} was refused.")
+    shown = standing(retrying, failed, blind=True, open=True)
+    stats, answers = drawn(shown)
+    everything = "".join((*stats, *answers, state_line(shown, 2, labels)))
+    assert MODEL not in everything
+    assert "attempt 2 of 3: the try before it failed" in everything
+    assert "This run is not in the table yet." in everything
+    named = standing(retrying, failed, open=True)
+    assert f"{MODEL} failed." in drawn(named)[0][0]
+    assert f"No access to {MODEL}." in state_line(named, 2, labels)
 
 
 def test_the_head_names_what_differs() -> None:
