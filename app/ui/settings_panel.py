@@ -51,6 +51,7 @@ def build_settings(page: gr.Blocks, services: Services) -> SettingsPanel:
         **event,
     )
     panel.model.change(None, [panel.model], None, js="(model) => { window.playground.choose(model); }")
+    _remember_numbers(page, panel)
     gr.on(
         [panel.model.change, panel.shape.input],
         _follow,
@@ -61,6 +62,14 @@ def build_settings(page: gr.Blocks, services: Services) -> SettingsPanel:
         **event,
     )
     return panel
+
+
+def _remember_numbers(page: gr.Blocks, panel: SettingsPanel) -> None:
+    """Mode and numbers are kept over a reload where the model's choice is: in the tab. Texts are not."""
+    kept = [panel.mode, panel.temperature, panel.max_tokens, panel.top_p]
+    page.load(None, kept, kept, js="(...shown) => window.playground.keptNumbers(...shown)")
+    keep = "(...shown) => { window.playground.keepNumbers(...shown); }"
+    gr.on([widget.change for widget in kept], None, kept, None, js=keep)
 
 
 def _place(services: Services) -> SettingsPanel:

@@ -32,6 +32,11 @@ HAS_NAME = """(id) => {
   return Boolean(element && (element.getAttribute('aria-label') || element.textContent.trim()));
 }"""
 
+HIDES_WHAT_IS_BEHIND = """() => {
+  const [dock, page] = [document.getElementById('dock'), document.body].map((one) => getComputedStyle(one));
+  return dock.backgroundImage === 'none' && dock.backgroundColor === page.backgroundColor;
+}"""
+
 
 def open_runs(page: Page) -> None:
     page.get_by_role("tab", name="Runs").click()
@@ -91,6 +96,7 @@ def test_a_phone_shows_everything_without_scrolling_sideways(visitors: Any, here
     expect(page.locator("#settings")).to_be_hidden()
     chat.ask("A question that is long enough to need more than one line on a phone, " + "x" * 80)
     assert page.evaluate(NO_SIDEWAYS)
+    assert page.evaluate(HIDES_WHAT_IS_BEHIND)
     top, bottom = (page.locator("#chat-history .pair .answer").nth(at).bounding_box() for at in (0, 1))
     assert top["y"] + top["height"] <= bottom["y"]
     page.locator("#view-request button").click()
@@ -196,11 +202,26 @@ def test_an_arn_that_does_not_tell_its_model_can_be_asked_in_a_named_shape(far_c
     expect(page.locator("#request")).to_contain_text("nova-lite")
 
 
-def test_the_chosen_model_is_there_after_a_reload(chat: Chat) -> None:
+def test_the_chosen_model_and_the_numbers_are_there_after_a_reload_and_no_text(chat: Chat) -> None:
+    page = chat.page
+    numbers = {"#max-tokens input": "77", "#temperature input[type=number]": "0.35", "#top-p input": "0.9"}
     chat.choose(SWIFT)
-    chat.page.reload()
+    chat.mode("Complete")
+    page.locator("#system-prompt textarea").fill("heliotrope")
+    for widget, number in numbers.items():
+        page.locator(widget).fill(number)
+    page.wait_for_function("sessionStorage['playground.numbers'] === '[\"Complete\",0.35,77,\"0.9\"]'")
+    page.reload()
     chat.ready()
-    expect(chat.page.locator("#model input")).to_have_value(re.compile("swift"))
+    expect(page.locator("#model input")).to_have_value(re.compile("swift"))
+    name = page.locator("#model input").input_value()
+    expect(page.locator("#model-name")).to_have_text(name)  # it is longer than its box
+    expect(page.locator("#mode label.selected")).to_have_text("Complete")
+    for widget, number in numbers.items():
+        expect(page.locator(widget)).to_have_value(number)
+    page.locator("#top-p input").fill("heliotrope")
+    page.wait_for_function("sessionStorage['playground.numbers'] === '[\"Complete\",0.35,77,\"\"]'")
+    assert "heliotrope" not in page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
 
 
 def test_each_tab_keeps_its_own_place(chat: Chat) -> None:

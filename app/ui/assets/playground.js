@@ -29,7 +29,22 @@ window.playground = (() => {
     }
   };
   const key = () => read(KEY);
-  const keep = (value) => store(KEY, value);
+  const keep = (value) => {
+    store(KEY, value);
+    if (!restored) requestAnimationFrame(() => toNewest(60));
+    restored = true;
+  };
+
+  // --- a page that is opened again begins at the newest answer; a browser's own memory of the place is for pages that
+  // are whole at once ---
+  let restored = false;
+  history.scrollRestoration = "manual";
+  const toNewest = (frames) => {
+    if (root().dataset.tab !== "chat" || window.scrollY > 0 || busy()) return;
+    const end = document.scrollingElement.scrollHeight;
+    if (document.querySelector("#chat-history .turn")) window.scrollTo({ top: end, behavior: "instant" });
+    else if (frames > 0) requestAnimationFrame(() => toNewest(frames - 1)); // Gradio has not drawn it yet
+  };
 
   // --- a key is one page's: a tab that is duplicated gets a copy of all that the first one stored ---
   const KEYS = [KEY, "playground.comparison"];
@@ -56,13 +71,41 @@ window.playground = (() => {
 
   // --- the model that was chosen last, in this tab ---
   const MODEL = "playground.model";
-  const choose = (model) => store(MODEL, model || undefined);
+  const choose = (model) => {
+    store(MODEL, model || undefined);
+    requestAnimationFrame(() => requestAnimationFrame(showName));
+  };
   const chosen = (model) => {
     try {
       return sessionStorage.getItem(MODEL) || model;
     } catch {
       return model;
     }
+  };
+
+  // --- and the numbers and the mode: never a text, so of what was typed only what is a number ---
+  const NUMBERS = "playground.numbers";
+  const isNumber = (value) => value === null || Number.isFinite(Number(value)); // an empty box is the model's own
+  let remembering = false; // Gradio tells of its own first values, too
+  const keepNumbers = (mode, ...numbers) => {
+    if (remembering) store(NUMBERS, JSON.stringify([mode, ...numbers.map((one) => (isNumber(one) ? one : ""))]));
+  };
+  const keptNumbers = (...shown) => {
+    remembering = true;
+    const kept = read(NUMBERS);
+    return kept ? JSON.parse(kept) : shown;
+  };
+
+  // --- a name that is longer than its box stands below it, too ---
+  const showName = () => {
+    const box = document.querySelector("#model input");
+    if (!box) return;
+    let line = $("model-name");
+    if (!line) {
+      line = Object.assign(document.createElement("p"), { id: "model-name", className: "note" });
+      $("model").after(line);
+    }
+    line.textContent = box.scrollWidth > box.clientWidth ? box.value : "";
   };
 
   // --- light and dark ---
@@ -97,6 +140,7 @@ window.playground = (() => {
     root().classList.toggle("settings-open", open);
     const button = document.querySelector('[data-act="settings"]');
     if (button) button.setAttribute("aria-expanded", String(open));
+    if (open) showName(); // a box that is not shown has no width
     if (open && phone()) $("settings")?.querySelector("input, textarea, button")?.focus();
   };
 
@@ -128,6 +172,7 @@ window.playground = (() => {
   const showJump = () => $("jump")?.classList.toggle("shown", !following && !nearBottom());
   const painted = () => {
     const now = busy();
+    heard(now);
     root().classList.toggle("busy", now);
     $("chat-output")?.setAttribute("aria-busy", String(now));
     if (now && !wasBusy) {
@@ -142,6 +187,44 @@ window.playground = (() => {
     wasBusy = now;
     showProblem();
     showJump();
+  };
+  // --- a server that answers no more: the answer has stopped moving, and Gradio says so only in a corner ---
+  const SILENCE_MS = 3000; // while an answer is open something comes several times a second
+  const ASK_EVERY_MS = 2000;
+  let heardAt = 0;
+  let asking = 0;
+  let lastWords = null;
+  const heard = (open) => {
+    heardAt = performance.now();
+    lastWords = null; // the strip was drawn anew
+    showLost(false);
+    if (!open) asking = clearInterval(asking) || 0;
+    else asking ||= setInterval(askIfSilent, ASK_EVERY_MS);
+  };
+  const serverAnswers = async () => {
+    try {
+      return (await fetch("healthz", { cache: "no-store", signal: AbortSignal.timeout(ASK_EVERY_MS) })).ok;
+    } catch {
+      return false;
+    }
+  };
+  const askIfSilent = async () => {
+    const before = heardAt;
+    if (performance.now() - before < SILENCE_MS) return;
+    const answers = await serverAnswers();
+    if (heardAt === before) showLost(!answers);
+  };
+  const showLost = (lost) => {
+    if (lost === root().classList.contains("lost")) return;
+    root().classList.toggle("lost", lost);
+    $("chat-stop").disabled = lost;
+    if (lost) {
+      lastWords = strip().cloneNode(true);
+      strip().dataset.state = "stalled";
+      strip().querySelector(".word").textContent = "stalled";
+      strip().querySelector(".detail").textContent = "the server does not answer";
+      strip().querySelector("[role=status]").textContent = "The server does not answer.";
+    } else if (lastWords) strip().replaceWith(lastWords);
   };
   const focusPrompt = () => {
     if (!phone()) input()?.focus({ preventScroll: true });
@@ -392,5 +475,8 @@ window.playground = (() => {
   }, { passive: true });
   window.matchMedia("(max-width: 860px)").addEventListener("change", (query) => showSettings(!query.matches));
 
-  return { accepted, alone, key, keep, choose, chosen, painted, actions, tab, download };
+  return {
+    ...{ accepted, alone, key, keep, choose, chosen, keepNumbers, keptNumbers },
+    ...{ painted, actions, tab, download },
+  };
 })();
