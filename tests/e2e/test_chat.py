@@ -141,6 +141,7 @@ def test_a_complete_answer_waits_in_words(chat: Chat) -> None:
 def test_a_reload_keeps_the_conversation_with_the_partial_answer(visitors: Any, here: Playground) -> None:
     # A page that goes away cuts its own connection, and Gradio complains of that.
     chat = visitors(here.url, forgiven=("AbortError", "errored out"))
+    chat.page.set_viewport_size({"width": 900, "height": 420})
     chat.choose(SWIFT)
     chat.short()
     chat.ask("First question")
@@ -153,6 +154,7 @@ def test_a_reload_keeps_the_conversation_with_the_partial_answer(visitors: Any, 
     expect(chat.questions).to_have_text(["First question", "Second question"])
     expect(chat.answers).to_have_count(2)
     expect(chat.page.locator("#chat-history .badge", has_text="stopped")).to_be_visible()
+    chat.page.wait_for_function(AT_END)
     assert here.rows()[0].status == "cancelled"
     stored = chat.page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
     assert "question" not in stored

@@ -39,11 +39,16 @@ window.playground = (() => {
   // are whole at once ---
   let restored = false;
   history.scrollRestoration = "manual";
+  let touched = false;
+  for (const type of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+    document.addEventListener(type, () => (touched = true), { once: true, passive: true, capture: true });
+  }
   const toNewest = (frames) => {
-    if (root().dataset.tab !== "chat" || window.scrollY > 0 || busy()) return;
+    // For a second, because Gradio draws it bit by bit; or until the person does something.
+    if (!frames || touched || root().dataset.tab !== "chat" || busy()) return;
     const end = document.scrollingElement.scrollHeight;
     if (document.querySelector("#chat-history .turn")) window.scrollTo({ top: end, behavior: "instant" });
-    else if (frames > 0) requestAnimationFrame(() => toNewest(frames - 1)); // Gradio has not drawn it yet
+    requestAnimationFrame(() => toNewest(frames - 1));
   };
 
   // --- a key is one page's: a tab that is duplicated gets a copy of all that the first one stored ---
