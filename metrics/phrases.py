@@ -10,6 +10,8 @@ from metrics.stats import MIN_FOR_INTERVAL
 
 MILLISECONDS_BELOW_S = 0.1
 MOST_DECIMALS = 6
+MINUS = "−"
+"""The sign of a number that people read, in a sentence or a table."""
 TRIFLE = ", no practical difference"
 
 # metric -> its name, and the words for less and for more of it
@@ -44,7 +46,7 @@ def headline(effect: Effect, whose: str, counted: str = "pairs") -> str:
 
 
 def aside(effect: Effect, whose: str = "") -> str:
-    """A statement beside the main one: `total time: no clear difference (-0.4 to 0.3 s)`."""
+    """A statement beside the main one: `total time: no clear difference (−0.4 to 0.3 s)`."""
     said = claim(effect, whose)
     return said if effect.reading == "too few" else f"{said} ({interval(effect)})"
 
@@ -86,20 +88,23 @@ def spread(values: Sequence[float], unit: str) -> str:
 
 def amounts(values: Sequence[float], unit: str) -> list[str]:
     """Values that are shown together, rounded alike and as coarsely as their spread allows, with their unit. Values on
-    one side of 0 are not shown as 0."""
+    one side of 0 are not shown as 0, and the ends of an interval get a digit more where they would read the same."""
     factor, before, after, least, most = _scale(values, unit)
     scaled = [value * factor for value in values]
     largest = max(map(abs, scaled))
     half = (max(scaled) - min(scaled)) / 2
-    if half <= 1e-9 * largest:  # none, but for rounding
+    spreads = half > 1e-9 * largest  # else it is of rounding alone
+    if not spreads:
         half = largest / 20
     wanted = math.ceil(-math.log10(half)) if half > 0 else least
     decimals = min(max(least, wanted), most)
     one_sided = min(scaled) > 0 or max(scaled) < 0
     while one_sided and decimals < most and not all(round(value, decimals) for value in scaled):
         decimals += 1
+    if spreads and len({round(value, decimals) for value in scaled[-2:]}) == 1:
+        decimals += 1
     rounded = [round(value, decimals) for value in scaled]
-    return [f"{'-' if value < 0 else ''}{before}{abs(value):,.{decimals}f}{after}" for value in rounded]
+    return [f"{MINUS if value < 0 else ''}{before}{abs(value):,.{decimals}f}{after}" for value in rounded]
 
 
 def percent(share: float) -> str:

@@ -123,8 +123,12 @@ def _percentiles(values: Mapping[str, Percentiles]) -> str:
     ]
     if not rows:
         return ""
-    missing = [f"p{share} from {needed} pairs on" for share, needed in CARRIED_FROM.items() if share not in shares]
-    note = f"Shown are the percentiles that so many pairs carry; {', '.join(missing)}." if missing else ""
+    missing: dict[int, list[str]] = {}
+    for share, needed in CARRIED_FROM.items():
+        if share not in shares:
+            missing.setdefault(needed, []).append(f"p{share}")
+    later = ", ".join(f"{' and '.join(names)} from {needed} pairs on" for needed, names in missing.items())
+    note = f"Shown are the percentiles that so many pairs carry; {later}." if later else ""
     return _grid("Percentiles", ("", *(f"p{share}" for share in shares), "n"), rows, note)
 
 

@@ -10,6 +10,7 @@ from app.ui import present
 from app.ui.escaping import escape
 from app.ui.markup import Labels
 from metrics.pairs import Pair, VoidedPair, pairs_of
+from metrics.phrases import MINUS
 from metrics.record import RunRecord
 from metrics.texts import without_nonce
 
@@ -166,9 +167,9 @@ def _row(pair: Pair | VoidedPair, labels: Labels, *, models: bool) -> str:
         + f'<td class="prompt" title="{escape(prompt[:300])}">{escape(prompt[:80])}</td>'
         + f"<td>{CALL_WORDS[first.mode]}</td>"
         + "".join(f'<td class="number">{_seconds(value)}</td>' for value in numbers)
-        + f'<td title="{escape(error)}">{escape(f"left out: {reason}" if reason else "")}</td></tr>'
+        + f'<td class="note" title="{escape(error)}">{escape(f"left out: {reason}" if reason else "")}</td></tr>'
     )
 
 
 def _seconds(value: float | None) -> str:
-    return present.DASH if value is None else f"{value:.3f}"
+    return present.DASH if value is None else f"{value:.3f}".replace("-", MINUS)

@@ -36,7 +36,7 @@ def test_the_sentence_says_what_streaming_changes_and_how_sure_that_is() -> None
     verdict = verdict_of(experiment(STEPS * 2))
     assert verdict.sentence == (
         "First text 3.1 s sooner with streaming, 95 % interval 3.0 to 3.3 s, n = 20; "
-        "total time: no practical difference (-0.4 to 0.4 s)."
+        "total time: no practical difference (−0.4 to 0.4 s)."
     )
     assert numbers(verdict) == pytest.approx((3.15, 3.0, 3.3))
     assert verdict.model_id == "us.amazon.nova-lite-v1:0"
@@ -54,7 +54,7 @@ def test_seven_pairs_have_a_median_and_no_verdict() -> None:
 
 def test_nothing_is_claimed_where_the_interval_holds_no_difference() -> None:
     verdict = verdict_of(experiment([-1.5, 2.5] * 10))
-    assert verdict.sentence.startswith("First text: no clear difference, 95 % interval -1.5 to 2.5 s, n = 20")
+    assert verdict.sentence.startswith("First text: no clear difference, 95 % interval −1.5 to 2.5 s, n = 20")
     assert verdict.estimate == pytest.approx(0.5)
 
 

@@ -26,12 +26,14 @@ def effect(estimate: float, low: float | None, high: float | None, unit_of: str 
         ((3.12, 3.08, 3.16), "s", ["3.12 s", "3.08 s", "3.16 s"]),
         ((0.0123, 0.0081, 0.0165), "s", ["12 ms", "8 ms", "16 ms"]),
         ((0.75, 0.02, 1.5), "s", ["0.75 s", "0.02 s", "1.50 s"]),
-        ((0.0, -0.31, 0.31), "s", ["0.0 s", "-0.3 s", "0.3 s"]),
-        ((-0.001, -0.31, 0.31), "s", ["0.0 s", "-0.3 s", "0.3 s"]),
+        ((0.0, -0.31, 0.31), "s", ["0.0 s", "−0.3 s", "0.3 s"]),
+        ((-0.001, -0.31, 0.31), "s", ["0.0 s", "−0.3 s", "0.3 s"]),
         ((0.0, 0.0, 0.0), "s", ["0 ms", "0 ms", "0 ms"]),
         ((1234.5, 1000.0, 1500.0), "s", ["1,234.5 s", "1,000.0 s", "1,500.0 s"]),
-        ((-0.0021, -0.0042, 0.0), "USD", ["-$0.002", "-$0.004", "$0.000"]),
+        ((-0.0021, -0.0042, 0.0), "USD", ["−$0.002", "−$0.004", "$0.000"]),
         ((0.000123,), "USD", ["$0.000123"]),
+        ((0.23804, 0.23781, 0.23832), "s", ["0.2380 s", "0.2378 s", "0.2383 s"]),
+        ((5.0, 5.0, 5.0), "s", ["5.0 s", "5.0 s", "5.0 s"]),
         ((0.2, 0.09, 0.36), "share", ["20 %", "9 %", "36 %"]),
         ((0.0012, 0.0008, 0.0016), "s/token", ["1.2 ms", "0.8 ms", "1.6 ms"]),
     ],
@@ -75,7 +77,7 @@ def test_statements_in_the_direction_of_what_they_claim() -> None:
     assert headline(sooner, "with it") == "First text 3.1 s sooner with it, 95 % interval 2.7 to 3.6 s, n = 20"
     assert headline(later, "with it") == "First text 3.1 s later with it, 95 % interval 2.7 to 3.6 s, n = 20"
     assert aside(effect(3.1, 2.7, 3.6, "cost")) == "cost $3.10 lower ($2.70 to $3.60)"
-    assert aside(effect(-0.1, -0.4, 0.3, "duration")) == "total time: no clear difference (-0.4 to 0.3 s)"
+    assert aside(effect(-0.1, -0.4, 0.3, "duration")) == "total time: no clear difference (−0.4 to 0.3 s)"
     assert aside(effect(-2, None, None)) == "first text: not enough runs to tell (median 2.0 s later)"
 
 

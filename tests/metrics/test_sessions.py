@@ -29,8 +29,8 @@ def session(factor: float = 1.0, *, day: str = "2026-11-12", pairs: int = 20, **
     [
         (1.4, "2026-11-20", r"First text 40 % slower than on 12 Nov \(95 % interval 29 to 52 %\), n = 20 against 20\."),
         (0.5, "2026-11-20", r"First text 50 % faster than on 12 Nov \(95 % interval 46 to 54 %\)"),
-        (1.0, "2026-11-20", r"First text: no practical difference from 12 Nov \(95 % interval -8 to 9 %\)"),
-        (1.05, "2026-11-20", r"First text: no clear difference from 12 Nov \(95 % interval -4 to 14 %\)"),
+        (1.0, "2026-11-20", r"First text: no practical difference from 12 Nov \(95 % interval −8 to 9 %\)"),
+        (1.05, "2026-11-20", r"First text: no clear difference from 12 Nov \(95 % interval −4 to 14 %\)"),
         (1.4, "2027-01-02", r"slower than on 12 Nov 2026 \("),
         (1.4, "2026-11-12", r"slower than on 12 Nov at 07:00 UTC \("),
     ],
