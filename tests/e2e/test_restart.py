@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from app.recall import READ_BACK
 from tests.e2e.conftest import Playground, key_of, playground
 
-RESTART = ("ERR_", "Failed to", "errored out", "Connection", "AbortError", "404", "502")
+RESTART = ("ERR_", "Failed to", "errored out", "Connection", "network error", "AbortError", "404", "502")
 """What a browser says of a server that is not there."""
 
 
@@ -43,17 +43,26 @@ def test_a_page_finds_its_conversation_after_a_restart_and_not_after_clear(own: 
     said = chat.answers.all_inner_texts()
     assert key_of(chat.page) not in str([row.to_row() for row in own.rows()])
 
+    chat.type_model("simulated.steady")
+    chat.page.locator("#max-tokens input").fill("300")
+    chat.send("Third question")
+    chat.until_text()
     with forgiving(forgiven):
         own.stop(kill=True)
-        own.start()
-        chat.page.reload()
+        expect(chat.word).to_have_text("stalled")
+        expect(chat.page.locator("#chat-status .detail")).to_have_text("the server does not answer")
+        expect(chat.page.locator("#chat-stop")).to_be_disabled()
+        own.start()  # the page notices, and loads itself again
+        expect(chat.word).to_have_text("failed", timeout=30_000)
         chat.ready()
-    expect(chat.questions).to_have_text(["First question", "Second question"])
-    assert chat.answers.all_inner_texts() == said
+    expect(chat.questions).to_have_text(["First question", "Second question", "Third question"])
+    assert chat.answers.all_inner_texts()[:2] == said
     expect(chat.page.locator("#chat-history .notice").first).to_have_text(READ_BACK)
     chat.type_model("simulated.swift")
     chat.short()
-    chat.ask("Third question")
+    chat.taken(chat.page.locator("[data-act=again]").last.click)
+    chat.finish()
+    expect(chat.word).to_have_text("done")
     expect(chat.questions).to_have_count(3)
     assert [turn["text"] for turn in own.rows()[0].conversation[::2]] == ["First question", "Second question"]
 
