@@ -5,6 +5,7 @@ Missing is a dash, never 0. What is estimated carries ≈. Below one second time
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -20,6 +21,9 @@ DASH = "–"
 ABOUT = "≈ "
 IN_LINE_S = 0.01
 """From where on the wait for a free model is worth a word."""
+
+_ADVICE = re.compile(r"(?<=\.) (Try again|Wait a moment)[^.]*\.$")
+"""What an error says to do; while the run itself tries again there is nothing to do."""
 
 MAIN_STATES: dict[State, str] = {
     "waiting": "waiting",
@@ -186,7 +190,8 @@ def status_detail(update: RunUpdate) -> str:
     """What stands beside the status word; empty where the word says it all."""
     match update.state:
         case "retrying" if update.retry is not None:
-            return f"attempt {update.retry.attempt} of {update.retry.of}: {update.retry.reason}"
+            reason = _ADVICE.sub("", update.retry.reason)
+            return f"attempt {update.retry.attempt} of {update.retry.of}: {reason}"
         case "thinking":
             return "the model is thinking"
         case "stalled":

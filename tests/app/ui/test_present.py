@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.ui import present
@@ -122,6 +124,9 @@ def test_the_status_line_has_six_words() -> None:
 def test_details_of_the_status() -> None:
     retry = RetryScheduled(attempt=2, of=3, wait_s=0.5, reason="too many requests", error_type="ThrottledError")
     assert present.status_detail(a_live_update(state="retrying", retry=retry)) == "attempt 2 of 3: too many requests"
+    advised = replace(retry, reason="It failed on this request: gone. Try again, or change the prompt.")
+    said = present.status_detail(a_live_update(state="retrying", retry=advised))
+    assert said == "attempt 2 of 3: It failed on this request: gone."
     assert present.status_detail(a_live_update(state="stalled", silence_s=4.2)) == "nothing came for 4 s"
     assert present.status_detail(a_live_update(state="thinking")) == "the model is thinking"
     assert present.status_detail(a_live_update(state="waiting")) == "for the first text"
