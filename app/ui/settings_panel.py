@@ -66,7 +66,7 @@ def build_settings(page: gr.Blocks, services: Services) -> SettingsPanel:
 
 def _remember_numbers(page: gr.Blocks, panel: SettingsPanel) -> None:
     """Mode and numbers are kept over a reload where the model's choice is: in the tab. Texts are not."""
-    kept = [panel.mode, panel.temperature, panel.max_tokens, panel.top_p]
+    kept: list[Any] = [panel.mode, panel.temperature, panel.max_tokens, panel.top_p]
     page.load(None, kept, kept, js="(...shown) => window.playground.keptNumbers(...shown)")
     keep = "(...shown) => { window.playground.keepNumbers(...shown); }"
     gr.on([widget.change for widget in kept], None, kept, None, js=keep)
