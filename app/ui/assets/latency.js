@@ -19,6 +19,16 @@
     }
   };
 
+  // Gradio calls these by their place ("Remove 0").
+  const nameTags = () => {
+    for (const button of document.querySelectorAll("#experiment-models .token-remove:not(.remove-all)")) {
+      const label = `Remove ${button.parentElement.querySelector("span")?.textContent.trim() || "the model"}`;
+      if (button.getAttribute("aria-label") === label) continue;
+      button.setAttribute("aria-label", label);
+      button.title = label;
+    }
+  };
+
   let shown = "";
   const mark = () => {
     const line = document.querySelector("#experiment-problem .problem");
@@ -71,6 +81,7 @@
   const look = () => {
     if ($("page")?.dataset.tab !== "latency") return;
     name();
+    nameTags();
     for (const box of document.querySelectorAll(".numeric :is(input, textarea)")) box.setAttribute("inputmode", "decimal");
     mark();
     refocus();
