@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,13 @@ from providers.local.launch import LocalEndpoint
 # How long an example takes says nothing on a machine that others use, too.
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machine")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays until the end: without this each full garbage collection looks through all
+    of it, for seconds in the middle of some test or other."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
