@@ -6,8 +6,8 @@ from app.ui.escaping import escape
 from app.ui.present import many
 from metrics.deletion import Deleted
 
-DELETE, CLOSE = "delete", "close"
-"""What the buttons of the opened row say to the server."""
+DELETE = "delete"
+"""What the button of the opened row says to the server; whatever else is said closes the row."""
 
 
 def delete_opened(runs: int) -> str:

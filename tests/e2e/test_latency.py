@@ -99,6 +99,11 @@ def latency(far_chat: Chat, wire: WireServer) -> Iterator[Latency]:
     tab = Latency(far_chat.page).open()
     short(tab)
     yield tab
+    ended(tab, wire)
+
+
+def ended(tab: Latency, wire: WireServer) -> None:
+    """Leaves nothing under way for the next test."""
     wire.reply_with(answers())
     if tab.stop.is_enabled():
         tab.stop.click()
@@ -250,10 +255,7 @@ def phone(visitors: Any, far: Playground, wire: WireServer) -> Iterator[Latency]
     tab = Latency(visitors(far.url, viewport=PHONE, has_touch=True).page).open()
     short(tab)
     yield tab
-    wire.reply_with(answers())
-    if tab.stop.is_enabled():
-        tab.stop.click()
-        expect(tab.run).to_be_enabled()
+    ended(tab, wire)
 
 
 def test_on_a_phone_who_ran_it_sees_the_progress_and_then_the_verdict(phone: Latency, wire: WireServer) -> None:

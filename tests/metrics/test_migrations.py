@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import hashlib
 import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,17 @@ def execute(url: str, statement: str) -> None:
     engine = open_engine(url)
     with engine.execution_options(writes=True).begin() as connection:
         connection.execute(sa.text(statement))
+    engine.dispose()
+
+
+@contextlib.contextmanager
+def migrating(url: str) -> Iterator[tuple[sa.Connection, Config]]:
+    """A connection that writes, and what Alembic's commands need to work on it."""
+    engine = open_engine(url)
+    with engine.execution_options(writes=True).begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(FOLDER))
+        yield connection, config
     engine.dispose()
 
 
@@ -120,13 +133,9 @@ def insert_old_rows(connection: sa.Connection, version: str) -> None:
 
 @pytest.mark.parametrize("version", ["0001", "0002", "0003"])
 def test_an_older_log_keeps_its_rows_and_learns_what_is_new(new_url: str, version: str) -> None:
-    engine = open_engine(new_url)
-    with engine.execution_options(writes=True).begin() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(FOLDER))
+    with migrating(new_url) as (connection, config):
         command.upgrade(config, version)
         insert_old_rows(connection, version)
-    engine.dispose()
     with RunLog(new_url) as log:
         kept = log.of_experiment("e")
         assert [found.run_id for found in kept] == ["run-0", "run-1", "run-2"]
@@ -138,16 +147,12 @@ def test_an_older_log_keeps_its_rows_and_learns_what_is_new(new_url: str, versio
 
 
 def test_keys_of_conversations_that_stood_in_rows_are_digests_now(new_url: str) -> None:
-    engine = open_engine(new_url)
-    with engine.execution_options(writes=True).begin() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(FOLDER))
+    with migrating(new_url) as (connection, config):
         command.upgrade(config, "0001")
         insert_old_rows(connection, "0001")
         connection.exec_driver_sql(
             """UPDATE runs SET "gen_ai.conversation.id" = 'key' WHERE "bench.run_id" = 'run-1'"""
         )
-    engine.dispose()
     digest = hashlib.sha256(b"conversation key").hexdigest()[:32]
     with RunLog(new_url) as log:
         assert [found.conversation_id for found in log.of_experiment("e")] == [None, digest, None]
@@ -158,12 +163,8 @@ def test_a_run_that_a_crash_left_does_not_bring_the_key_back(new_url: str) -> No
     """It was written ahead by the version before."""
     with RunLog(new_url) as log:
         log._open_runs.keep([record(conversation_id="key"), record("2")], writer="elsewhere/1/gone", now_s=0.0)
-    engine = open_engine(new_url)
-    with engine.execution_options(writes=True).begin() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(FOLDER))
+    with migrating(new_url) as (_, config):
         command.downgrade(config, "0005")
-    engine.dispose()
     digest = hashlib.sha256(b"conversation key").hexdigest()[:32]
     with RunLog(new_url) as log:
         assert log.recover() == 2
@@ -175,27 +176,19 @@ def test_keys_are_found_by_the_index_that_comes_first(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'runs.db'}"
     with RunLog(url) as log:
         log.add(record(conversation_id="key"))
-    engine = open_engine(url)
     said: list[str] = []
-    with engine.execution_options(writes=True).begin() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(FOLDER))
+    with migrating(url) as (connection, config):
         command.downgrade(config, "0005")
         sa.event.listen(connection, "before_cursor_execute", lambda *given: said.append(given[2].split(" ", 1)[0]))
         command.upgrade(config, "head")
-    engine.dispose()
     assert "UPDATE" in said
     assert said.index("CREATE") < said.index("UPDATE")
 
 
 def test_rows_from_before_the_search_are_found_as_new_ones_are(new_url: str) -> None:
-    engine = open_engine(new_url)
-    with engine.execution_options(writes=True).begin() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(FOLDER))
+    with migrating(new_url) as (connection, config):
         command.upgrade(config, "0002")
         insert_old_rows(connection, "0002")
-    engine.dispose()
     with RunLog(new_url) as log:
         log.add(record("new", prompt="Why is the sea3 salty?", response=OLD_ROW["bench.response"]))
         for typed in ("nova-lite", "salt", "elan", "東京", "タワー", "SEA3 why"):
@@ -221,13 +214,9 @@ def test_an_upgrade_waits_for_another_longer_than_a_write_does(tmp_path: Path) -
 def test_all_the_way_down_and_up_again(new_url: str) -> None:
     with RunLog(new_url) as log:
         log.add(record())
-    engine = open_engine(new_url)
     for direction, version in ((command.downgrade, "0001"), (command.upgrade, "head")):
-        with engine.execution_options(writes=True).begin() as connection:
-            config = Config(attributes={"connection": connection})
-            config.set_main_option("script_location", str(FOLDER))
+        with migrating(new_url) as (_, config):
             direction(config, version)
-    engine.dispose()
     with RunLog(new_url) as log:
         assert log.page(RunFilter(text="nova"), Order()).total == 1
 

@@ -177,19 +177,7 @@ window.playground.compare = (() => {
   };
 
   // --- a report as a file ---
-  let saved = "";
-  const download = (tries = 100) => {
-    // The hidden button bears the name of its file, which is drawn a moment after it is known. A file that was saved
-    // before is never saved in its place: it may hold texts that this one must not.
-    const button = $("compare-file");
-    const name = button?.textContent.trim() || "";
-    if (name.includes("/") && name !== saved) {
-      saved = name;
-      button.click();
-    } else if (tries) {
-      setTimeout(() => download(tries - 1), 50);
-    }
-  };
+  const download = () => window.playground.downloadNew("compare-file", "/");
 
   // --- small buttons and keys ---
   const box = () => document.querySelector("#compare-prompt textarea, #compare-prompt input");

@@ -390,6 +390,19 @@ window.playground = (() => {
     };
     click(40);
   };
+  const saved = {};
+  const downloadNew = (id, sign, tries = 100) => {
+    // This button bears the name of its file, known by `sign`, which is drawn a moment after it is known. A file that
+    // was saved before is never saved in its place: it may hold texts that this one must not.
+    const button = $(id);
+    const name = button?.textContent.trim() || "";
+    if (name.includes(sign) && name !== saved[id]) {
+      saved[id] = name;
+      button.click();
+    } else if (tries) {
+      setTimeout(() => downloadNew(id, sign, tries - 1), 50);
+    }
+  };
   const NAMES = {
     "chat-output": ["region", "Conversation"],
     "chat-prompt": ["group", "Prompt"],
@@ -482,6 +495,6 @@ window.playground = (() => {
 
   return {
     ...{ accepted, alone, key, keep, choose, chosen, keepNumbers, keptNumbers },
-    ...{ painted, actions, tab, download },
+    ...{ painted, actions, tab, download, downloadNew },
   };
 })();

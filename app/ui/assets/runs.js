@@ -4,7 +4,6 @@ window.playgroundRuns = (() => {
   const $ = (id) => document.getElementById(id);
   const HEADER = "#runs-table th.header-cell";
   let sort = () => {};
-  let saved = "";
 
   const told = () => $("runs-count")?.querySelector("[data-sort]")?.dataset;
   const sortable = (title) => (told()?.titles || "").split("|").includes(title);
@@ -73,16 +72,9 @@ window.playgroundRuns = (() => {
     if ($("replay")) showNew($("replay"), ".replay");
   };
   const preparing = () => $("runs-export")?.setAttribute("aria-busy", "true");
-  const download = (tries = 100) => {
+  const download = () => {
     $("runs-export")?.removeAttribute("aria-busy");
-    const button = $("runs-file"); // it bears the name of its file, which is drawn a moment after it is known
-    const name = button?.textContent.trim() || "";
-    if (name.includes(".") && name !== saved) {
-      saved = name;
-      button.click();
-    } else if (tries) {
-      setTimeout(() => download(tries - 1), 50);
-    }
+    window.playground.downloadNew("runs-file", ".");
   };
   return { table, details, deleting, deleted, preparing, download };
 })();
