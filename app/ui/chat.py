@@ -47,6 +47,10 @@ update to a thread to prepare it, though a text needs no preparing."""
 RESTORED_KEY = "async () => { await window.playground.alone; return [window.playground.key()]; }"
 """The key that the page kept, unless another page that is open holds it: restoring stops what is being written."""
 
+WITH_CONVERSATION = "async (key, ...form) => [key || (await window.playground.keyed), ...form]"
+"""Who asks before the page has its conversation waits for it: without the key the answer would be in another one, where
+Stop and a reload do not find it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
@@ -75,6 +79,7 @@ def build_chat(page: gr.Blocks, services: Services, settings: SettingsPanel, lab
         asking.ask,
         form,
         shown,
+        js=WITH_CONVERSATION,
         trigger_mode="once",
         concurrency_id="turn",
         concurrency_limit=most_events(services.runner),

@@ -6,7 +6,7 @@ import re
 import time
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.conftest import BUSY, NO_SIDEWAYS, PHONE, Chat, Playground, duplicate, key_of
 from tests.patience import until
@@ -77,6 +77,22 @@ def test_escape_stops_too_and_the_focus_stays_in_the_prompt(chat: Chat) -> None:
     chat.page.keyboard.press("Escape")
     expect(chat.word).to_have_text("stopped", timeout=1_000)
     expect(chat.box).to_be_focused()
+
+
+def test_who_asks_before_the_page_has_its_conversation_can_stop(chat: Chat, here: Playground) -> None:
+    held: list[Route] = []
+    chat.page.route("**/queue/join*", lambda route: route.continue_() if held else held.append(route))
+    chat.page.reload()
+    expect(chat.box).to_be_visible()
+    chat.box.fill("Tell me a very long story about the sea, with many chapters.")
+    chat.page.locator("#chat-send").click()
+    until(lambda: bool(held))
+    chat.page.wait_for_timeout(300)  # a question that does not wait would be on its way by now
+    held[0].continue_()
+    chat.until_text()
+    chat.page.locator("#chat-stop").click()
+    expect(chat.word).to_have_text("stopped", timeout=1_000)
+    assert here.rows()[0].status == "cancelled"
 
 
 def test_stop_closes_the_call_of_the_service(far_chat: Chat, far: Playground, wire: WireServer) -> None:

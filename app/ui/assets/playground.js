@@ -29,8 +29,11 @@ window.playground = (() => {
     }
   };
   const key = () => read(KEY);
+  let keyIsThere;
+  const keyed = new Promise((resolve) => (keyIsThere = resolve)); // a page that was just opened has none yet
   const keep = (value) => {
     store(KEY, value);
+    keyIsThere(value);
     if (!restored) requestAnimationFrame(() => toNewest(60));
     restored = true;
   };
@@ -494,7 +497,7 @@ window.playground = (() => {
   window.matchMedia("(max-width: 860px)").addEventListener("change", (query) => showSettings(!query.matches));
 
   return {
-    ...{ accepted, alone, key, keep, choose, chosen, keepNumbers, keptNumbers },
+    ...{ accepted, alone, key, keyed, keep, choose, chosen, keepNumbers, keptNumbers },
     ...{ painted, actions, tab, download, downloadNew },
   };
 })();
